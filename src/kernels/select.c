@@ -1,7 +1,7 @@
 /* Picks the tier of kernels, once per model. */
-#include "config.h"
 #include "cpu.h"
 #include "kernels/kernels.h"
+#include "tiers.h"
 
 static const struct kernels *const tiers[] = {
     [GPT2C_CPU_REF] = &kernels_ref,
