@@ -20,4 +20,7 @@ int outfile_open(struct outfile *out, const char *path);
 int outfile_commit(struct outfile *out); /* flush, check, rename; always ends the life of *out */
 void outfile_discard(struct outfile *out); /* leaves nothing behind; ok after commit or when zeroed */
 
+/* Unlinks the temporary files that are open; for handlers of signals that end the program. */
+void outfile_remove_temporaries(void);
+
 #endif

@@ -1,0 +1,60 @@
+/* The help of a command, printed from the tables that its parser uses. */
+#include "cli.h"
+
+#include <string.h>
+
+#define HELP_COLUMN 32
+
+static void print_option(FILE *f, const struct cli_option *o)
+{
+    char left[160];
+    size_t n = 0;
+    if (o->letter) {
+        n = (size_t)snprintf(left, sizeof left, "  -%c, --%s", o->letter, o->name);
+    } else {
+        n = (size_t)snprintf(left, sizeof left, "      --%s", o->name);
+    }
+    if (o->kind == CLI_CHOICE) {
+        for (int i = 0; o->choices[i] && n < sizeof left; i++) {
+            n += (size_t)snprintf(left + n, sizeof left - n, "%c%s", i ? '|' : ' ', o->choices[i]);
+        }
+    } else if (o->kind != CLI_FLAG) {
+        n += (size_t)snprintf(left + n, sizeof left - n, " %s", o->arg);
+    }
+    if (n + 2 > HELP_COLUMN) {
+        fprintf(f, "%s\n%*s%s\n", left, HELP_COLUMN, "", o->help);
+    } else {
+        fprintf(f, "%-*s%s\n", HELP_COLUMN, left, o->help);
+    }
+}
+
+/* Each line of text, indented. */
+static void print_lines(FILE *f, const char *text)
+{
+    while (*text) {
+        const size_t len = strcspn(text, "\n");
+        fprintf(f, "  %.*s\n", (int)len, text);
+        text += len + (text[len] == '\n');
+    }
+}
+
+void cli_help(FILE *f, const struct cli_command *cmd, const struct cli_option *options)
+{
+    fprintf(f, "%s\n\nExamples:\n", cmd->summary);
+    print_lines(f, cmd->examples);
+    fprintf(f, "\nUsage: %s\n", cmd->usage);
+    if (options && options->name) {
+        fputs("\nOptions:\n", f);
+        for (const struct cli_option *o = options; o->name; o++) {
+            print_option(f, o);
+        }
+    }
+    struct cli_common unused;
+    struct cli_option table[CLI_N_COMMON];
+    cli_common_options(cmd->groups, &unused, table);
+    fputs("\nCommon options:\n", f);
+    for (const struct cli_option *o = table; o->name; o++) {
+        print_option(f, o);
+    }
+    fprintf(f, "%-*s%s\n", HELP_COLUMN, "  -h, --help", "this text");
+}

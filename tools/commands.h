@@ -1,0 +1,8 @@
+/* The commands of the program, each defined in cmd_NAME.c; main.c lists them in the order of the
+ * help. */
+#ifndef COMMANDS_H
+#define COMMANDS_H
+
+#include "cli.h"
+
+#endif
