@@ -1,0 +1,23 @@
+/* The avx512 tier: the kernels of vec_*.h over AVX-512 registers. */
+#include "kernels/vec_avx512.h"
+#include "kernels/vec_linear.h"
+#include "kernels/vec_attention.h"
+#include "kernels/vec_math.h"
+
+static const struct linear_kernel *linear(gpt2c_dtype dtype, enum weight_type type, bool out_major,
+                                          int32_t m)
+{
+    (void)dtype;
+    return vec_linear(type, out_major, m);
+}
+
+const struct kernels kernels_avx512 = {
+    .name = "avx512",
+    .tier = GPT2C_CPU_AVX512,
+    .linear = linear,
+    .layer_norm = layer_norm,
+    .gelu = gelu,
+    .softmax = softmax,
+    .scores = scores,
+    .mix = mix,
+};

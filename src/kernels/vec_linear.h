@@ -1,0 +1,486 @@
+/* Linear layers in float32, for any tier with a `vf`.
+ *
+ * One definition of the sum, so that one row, a few rows and many rows agree bit by bit:
+ *   Conv1D order and int8: blocks of KC terms, in a block one chain of fused multiply-adds from
+ *   zero in the order of k, blocks added in order, then the bias, then the residual.
+ *   out_major order: 16 chains, lane = k mod 16, and the tree of vf_sum.
+ *
+ * Few rows are bound by memory: weight rows are walked along, FEW_K of them at once, so that the
+ * memory system sees several long streams, and the sums wait in L1. Many rows are bound by
+ * arithmetic: activations stand in tiles of TILE_M rows, a panel of TILE_V vectors of columns is
+ * copied (and widened) once per call and stays in L2, sums stay in registers.
+ */
+#ifndef VEC_LINEAR_H
+#define VEC_LINEAR_H
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum {
+    KC = 128,             /* terms in a block; I8_GROUP is the same */
+    NR = TILE_V * 16,     /* columns of a panel                     */
+    FEW_SUMS = 4096,      /* floats of sums in L1 for few rows      */
+    DOT_ROWS_IN_L2 = 64,  /* activation rows that stay close        */
+};
+
+_Static_assert(KC == I8_GROUP, "a block of int8 terms has one scale");
+
+INLINE int32_t least(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- weights --------------------------------------------------------------------------------- */
+
+INLINE size_t weight_bytes(enum weight_type type)
+{
+    return type == W_F32 ? 4 : 2;
+}
+
+INLINE vf load_weights(const uint8_t *p, enum weight_type type)
+{
+    return type == W_F32 ? vf_load_f32(p) : type == W_BF16 ? vf_load_bf16(p) : vf_load_f16(p);
+}
+
+INLINE vf load_weights_n(const uint8_t *p, int32_t n, enum weight_type type)
+{
+    if (n == 16) {
+        return load_weights(p, type);
+    }
+    return type == W_F32    ? vf_load_f32_n(p, n)
+           : type == W_BF16 ? vf_load_bf16_n(p, n)
+                            : vf_load_f16_n(p, n);
+}
+
+/* ---- the end of a sum ------------------------------------------------------------------------ */
+
+/* y[j … j+n-1] of row r from finished sums. */
+INLINE void put(const struct linear_args *a, int32_t r, int32_t j, int32_t n, vf sum)
+{
+    float *const y = a->y + (size_t)r * a->ldy + j;
+    if (a->w->bias) {
+        sum = vf_add(sum, vf_load_n(a->w->bias + j, n));
+    }
+    if (a->add) {
+        sum = vf_add(vf_load_n(y, n), sum);
+    }
+    vf_store_n(y, sum, n);
+}
+
+/* ---- few rows, Conv1D order ------------------------------------------------------------------ */
+
+/* sums[r][j] continues its chain by the terms of n_k rows of weights. */
+INLINE void few_terms(float *sums, size_t lds, const uint8_t *w, size_t row_bytes, const float *x,
+                      size_t ldx, int32_t m, int32_t n, int32_t n_k, bool first,
+                      enum weight_type type)
+{
+    int32_t j = 0;
+    for (; j + 16 * FEW_V <= n; j += 16 * FEW_V) {
+        vf wk[FEW_K][FEW_V];
+        for (int32_t k = 0; k < n_k; k++) {
+            for (int32_t v = 0; v < FEW_V; v++) {
+                const size_t at = (size_t)(j + 16 * v) * weight_bytes(type);
+                wk[k][v] = load_weights(w + (size_t)k * row_bytes + at, type);
+            }
+        }
+        for (int32_t r = 0; r < m; r++) {
+            float *const s = sums + (size_t)r * lds + j;
+            vf acc[FEW_V];
+            for (int32_t v = 0; v < FEW_V; v++) {
+                acc[v] = first ? vf_zero() : vf_load(s + 16 * v);
+            }
+            for (int32_t k = 0; k < n_k; k++) {
+                const vf xk = vf_set1(x[(size_t)r * ldx + (size_t)k]);
+                for (int32_t v = 0; v < FEW_V; v++) {
+                    acc[v] = vf_fma(xk, wk[k][v], acc[v]);
+                }
+            }
+            for (int32_t v = 0; v < FEW_V; v++) {
+                vf_store(s + 16 * v, acc[v]);
+            }
+        }
+    }
+    for (; j < n; j += 16) {
+        vf wk[FEW_K];
+        for (int32_t k = 0; k < n_k; k++) {
+            wk[k] = load_weights_n(w + (size_t)k * row_bytes + (size_t)j * weight_bytes(type),
+                                   least(16, n - j), type);
+        }
+        for (int32_t r = 0; r < m; r++) {
+            float *const s = sums + (size_t)r * lds + j;
+            vf acc = first ? vf_zero() : vf_load(s);
+            for (int32_t k = 0; k < n_k; k++) {
+                acc = vf_fma(vf_set1(x[(size_t)r * ldx + (size_t)k]), wk[k], acc);
+            }
+            vf_store(s, acc);
+        }
+    }
+}
+
+INLINE void few_rows(const struct linear_args *a, int32_t j0, int32_t j1, enum weight_type type)
+{
+    _Alignas(64) float block[FEW_SUMS];
+    _Alignas(64) float total[FEW_SUMS];
+    const struct matrix *const w = a->w;
+    const size_t row_bytes = (size_t)w->n_out * weight_bytes(type);
+    const int32_t nc = FEW_SUMS / a->m & ~31;
+    for (int32_t j = j0; j < j1; j += nc) {
+        const int32_t n = least(nc, j1 - j);
+        const size_t lds = (size_t)((n + 15) & ~15);
+        const uint8_t *const wj = (const uint8_t *)w->w + (size_t)j * weight_bytes(type);
+        for (int32_t k0 = 0; k0 < w->n_in; k0 += KC) {
+            const int32_t k1 = least(k0 + KC, w->n_in);
+            int32_t k = k0;
+            for (; k + FEW_K <= k1; k += FEW_K) {
+                few_terms(block, lds, wj + (size_t)k * row_bytes, row_bytes, a->x + k, a->ldx, a->m,
+                          n, FEW_K, k == k0, type);
+            }
+            for (; k < k1; k++) {
+                few_terms(block, lds, wj + (size_t)k * row_bytes, row_bytes, a->x + k, a->ldx, a->m,
+                          n, 1, k == k0, type);
+            }
+            for (size_t i = 0; i < (size_t)a->m * lds; i += 16) {
+                const vf b = vf_load(block + i);
+                vf_store(total + i, k0 == 0 ? b : vf_add(vf_load(total + i), b));
+            }
+        }
+        for (int32_t r = 0; r < a->m; r++) {
+            for (int32_t jj = 0; jj < n; jj += 16) {
+                put(a, r, j + jj, least(16, n - jj), vf_load(total + (size_t)r * lds + jj));
+            }
+        }
+    }
+}
+
+static void few_rows_f32(const struct linear_args *a, int32_t j0, int32_t j1, void *scratch)
+{
+    (void)scratch;
+    few_rows(a, j0, j1, W_F32);
+}
+
+static void few_rows_bf16(const struct linear_args *a, int32_t j0, int32_t j1, void *scratch)
+{
+    (void)scratch;
+    few_rows(a, j0, j1, W_BF16);
+}
+
+static void few_rows_f16(const struct linear_args *a, int32_t j0, int32_t j1, void *scratch)
+{
+    (void)scratch;
+    few_rows(a, j0, j1, W_F16);
+}
+
+/* ---- few rows, int8 -------------------------------------------------------------------------- */
+
+/* A vector of columns of n_m rows. The terms of a quad are made floats once and serve all rows. */
+INLINE void few_rows_panel(const struct linear_args *a, int32_t r0, int32_t n_m, int32_t panel,
+                           int32_t n)
+{
+    const struct matrix *const w = a->w;
+    const int32_t n_quad = (w->n_in + 3) / 4;
+    const int32_t n_group = (w->n_in + KC - 1) / KC;
+    const uint8_t *const p = (const uint8_t *)w->w + (size_t)panel * (size_t)n_quad * 64;
+    const float *const scale = w->scale + (size_t)panel * (size_t)n_group * 16;
+    const float *const x = a->x + (size_t)r0 * a->ldx;
+    vf total[TILE_M];
+    for (int32_t r = 0; r < n_m; r++) {
+        total[r] = vf_zero();
+    }
+    for (int32_t k0 = 0; k0 < w->n_in; k0 += KC) {
+        vf acc[TILE_M];
+        for (int32_t r = 0; r < n_m; r++) {
+            acc[r] = vf_zero();
+        }
+        const int32_t k1 = least(k0 + KC, w->n_in);
+        for (int32_t k = k0; k < k1; k += 4) {
+            for (int32_t i = 0; i < least(4, k1 - k); i++) {
+                const vf wk = vf_load_i8(p + (size_t)(k / 4) * 64, i);
+                for (int32_t r = 0; r < n_m; r++) {
+                    acc[r] = vf_fma(vf_set1(x[(size_t)r * a->ldx + (size_t)(k + i)]), wk, acc[r]);
+                }
+            }
+        }
+        const vf s = vf_load(scale + k0 / KC * 16);
+        for (int32_t r = 0; r < n_m; r++) {
+            total[r] = vf_fma(acc[r], s, total[r]);
+        }
+    }
+    for (int32_t r = 0; r < n_m; r++) {
+        put(a, r0 + r, panel * 16, n, total[r]);
+    }
+}
+
+static void few_rows_i8(const struct linear_args *a, int32_t j0, int32_t j1, void *scratch)
+{
+    (void)scratch;
+    for (int32_t j = j0; j < j1; j += 16) {
+        const int32_t n = least(16, j1 - j);
+        int32_t r = 0;
+        for (; r + 4 <= a->m; r += 4) {
+            few_rows_panel(a, r, 4, j / 16, n);
+        }
+        for (; r < a->m; r++) {
+            few_rows_panel(a, r, 1, j / 16, n);
+        }
+    }
+}
+
+/* ---- many rows ------------------------------------------------------------------------------- */
+
+static size_t tiles_bytes(int32_t m, int32_t n_in)
+{
+    return (size_t)((m + TILE_M - 1) / TILE_M) * TILE_M * (size_t)n_in * sizeof(float);
+}
+
+/* Tiles of TILE_M rows, term by term: xp[tile][k][TILE_M]; rows past m are zero. */
+static void tiles_prepare(void *xp, const struct linear_args *a, int32_t r0, int32_t r1)
+{
+    const int32_t n_in = a->w->n_in;
+    for (int32_t r = r0; r < r1; r += TILE_M) {
+        float *const tile = (float *)xp + (size_t)r * (size_t)n_in;
+        for (int32_t i = 0; i < TILE_M; i++) {
+            const float *const x = a->x + (size_t)(r + i) * a->ldx;
+            for (int32_t k = 0; k < n_in; k++) {
+                tile[(size_t)k * TILE_M + (size_t)i] = r + i < r1 ? x[k] : 0;
+            }
+        }
+    }
+}
+
+static size_t panel_bytes(int32_t n_in)
+{
+    return (size_t)n_in * NR * sizeof(float);
+}
+
+/* panel[k][c] = weight (k, j + c), columns past n zero. */
+INLINE void copy_panel(float *panel, const struct matrix *w, int32_t j, int32_t n,
+                       enum weight_type type)
+{
+    const size_t row_bytes = (size_t)w->n_out * weight_bytes(type);
+    const uint8_t *const wj = (const uint8_t *)w->w + (size_t)j * weight_bytes(type);
+    for (int32_t k = 0; k < w->n_in; k++) {
+        const uint8_t *const row = wj + (size_t)k * row_bytes;
+        for (int32_t v = 0; v < TILE_V; v++) {
+            const int32_t nv = least(16, n - 16 * v);
+            vf_store(panel + (size_t)k * NR + 16 * v,
+                     nv > 0 ? load_weights_n(row + (size_t)(16 * v) * weight_bytes(type), nv, type)
+                            : vf_zero());
+        }
+    }
+}
+
+static void copy_panel_i8(float *panel, const struct matrix *w, int32_t j, int32_t n)
+{
+    const size_t n_quad = (size_t)(w->n_in + 3) / 4;
+    for (int32_t v = 0; v < TILE_V; v++) {
+        const uint8_t *const p = (const uint8_t *)w->w + (size_t)(j / 16 + v) * n_quad * 64;
+        for (int32_t k = 0; k < w->n_in; k++) {
+            vf_store(panel + (size_t)k * NR + 16 * v,
+                     16 * v < n ? vf_load_i8(p + (size_t)(k / 4) * 64, k % 4) : vf_zero());
+        }
+    }
+}
+
+/* One tile of rows by one panel of columns. */
+INLINE void many_rows_tile(const struct linear_args *a, const float *xt, const float *panel,
+                           int32_t r0, int32_t j, int32_t n, bool scaled)
+{
+    const struct matrix *const w = a->w;
+    const size_t n_group = (size_t)(w->n_in + KC - 1) / KC;
+    _Alignas(64) float total[TILE_M][NR];
+    for (int32_t k0 = 0; k0 < w->n_in; k0 += KC) {
+        const int32_t k1 = least(k0 + KC, w->n_in);
+        vf acc[TILE_M][TILE_V];
+        for (int32_t r = 0; r < TILE_M; r++) {
+            for (int32_t v = 0; v < TILE_V; v++) {
+                acc[r][v] = vf_zero();
+            }
+        }
+        for (int32_t k = k0; k < k1; k++) {
+            vf wk[TILE_V];
+            for (int32_t v = 0; v < TILE_V; v++) {
+                wk[v] = vf_load(panel + (size_t)k * NR + 16 * v);
+            }
+            for (int32_t r = 0; r < TILE_M; r++) {
+                const vf xk = vf_set1(xt[(size_t)k * TILE_M + (size_t)r]);
+                for (int32_t v = 0; v < TILE_V; v++) {
+                    acc[r][v] = vf_fma(xk, wk[v], acc[r][v]);
+                }
+            }
+        }
+        for (int32_t v = 0; v < TILE_V; v++) {
+            const size_t p = (size_t)(j / 16 + v);
+            const vf scale = scaled && 16 * v < n
+                                 ? vf_load(w->scale + (p * n_group + (size_t)(k0 / KC)) * 16)
+                                 : vf_set1(1);
+            for (int32_t r = 0; r < TILE_M; r++) {
+                float *const t = &total[r][16 * v];
+                const vf sum = k0 == 0 ? vf_zero() : vf_load(t);
+                vf_store(t, scaled ? vf_fma(acc[r][v], scale, sum) : vf_add(sum, acc[r][v]));
+            }
+        }
+    }
+    for (int32_t r = 0; r < least(TILE_M, a->m - r0); r++) {
+        for (int32_t v = 0; 16 * v < n; v++) {
+            put(a, r0 + r, j + 16 * v, least(16, n - 16 * v), vf_load(&total[r][16 * v]));
+        }
+    }
+}
+
+INLINE void many_rows(const struct linear_args *a, int32_t j0, int32_t j1, float *panel,
+                      enum weight_type type)
+{
+    for (int32_t j = j0; j < j1; j += NR) {
+        const int32_t n = least(NR, j1 - j);
+        if (type == W_I8) {
+            copy_panel_i8(panel, a->w, j, n);
+        } else {
+            copy_panel(panel, a->w, j, n, type);
+        }
+        for (int32_t r = 0; r < a->m; r += TILE_M) {
+            const float *const xt = (const float *)a->xp + (size_t)r * (size_t)a->w->n_in;
+            many_rows_tile(a, xt, panel, r, j, n, type == W_I8);
+        }
+    }
+}
+
+static void many_rows_f32(const struct linear_args *a, int32_t j0, int32_t j1, void *scratch)
+{
+    many_rows(a, j0, j1, scratch, W_F32);
+}
+
+static void many_rows_bf16(const struct linear_args *a, int32_t j0, int32_t j1, void *scratch)
+{
+    many_rows(a, j0, j1, scratch, W_BF16);
+}
+
+static void many_rows_f16(const struct linear_args *a, int32_t j0, int32_t j1, void *scratch)
+{
+    many_rows(a, j0, j1, scratch, W_F16);
+}
+
+static void many_rows_i8(const struct linear_args *a, int32_t j0, int32_t j1, void *scratch)
+{
+    many_rows(a, j0, j1, scratch, W_I8);
+}
+
+/* ---- out_major order ------------------------------------------------------------------------- */
+
+/* n_j weight rows, a stride of `step` rows apart, with n_m activation rows. */
+INLINE void dot_tile(const struct linear_args *a, int32_t r0, int32_t n_m, int32_t j0, int32_t step,
+                     int32_t n_j, enum weight_type type)
+{
+    const struct matrix *const w = a->w;
+    const size_t row_bytes = (size_t)w->n_in * weight_bytes(type);
+    const uint8_t *const wj = (const uint8_t *)w->w + (size_t)j0 * row_bytes;
+    const float *const x = a->x + (size_t)r0 * a->ldx;
+    vf acc[DOT_J][DOT_M];
+    for (int32_t j = 0; j < n_j; j++) {
+        for (int32_t r = 0; r < n_m; r++) {
+            acc[j][r] = vf_zero();
+        }
+    }
+    for (int32_t k = 0; k < w->n_in; k += 16) {
+        const int32_t n = least(16, w->n_in - k);
+        vf wk[DOT_J];
+        for (int32_t j = 0; j < n_j; j++) {
+            const uint8_t *const p = wj + (size_t)j * (size_t)step * row_bytes;
+            wk[j] = load_weights_n(p + (size_t)k * weight_bytes(type), n, type);
+        }
+        for (int32_t r = 0; r < n_m; r++) {
+            const float *const xr = x + (size_t)r * a->ldx + (size_t)k;
+            const vf xk = n == 16 ? vf_load(xr) : vf_load_n(xr, n);
+            for (int32_t j = 0; j < n_j; j++) {
+                acc[j][r] = vf_fma(xk, wk[j], acc[j][r]);
+            }
+        }
+    }
+    for (int32_t j = 0; j < n_j; j++) {
+        const int32_t col = j0 + j * step;
+        for (int32_t r = 0; r < n_m; r++) {
+            float *const y = a->y + (size_t)(r0 + r) * a->ldy + col;
+            const float sum = vf_sum(acc[j][r]) + (w->bias ? w->bias[col] : 0);
+            *y = a->add ? *y + sum : sum;
+        }
+    }
+}
+
+INLINE void dot_rows(const struct linear_args *a, int32_t r0, int32_t r1, int32_t j, int32_t step,
+                     int32_t n_j, enum weight_type type)
+{
+    int32_t r = r0;
+    for (; r + DOT_M <= r1; r += DOT_M) {
+        dot_tile(a, r, DOT_M, j, step, n_j, type);
+    }
+    for (; r < r1; r++) {
+        dot_tile(a, r, 1, j, step, n_j, type);
+    }
+}
+
+/* DOT_J far-apart weight rows at once: as many streams for the memory system. */
+INLINE void dots(const struct linear_args *a, int32_t j0, int32_t j1, enum weight_type type)
+{
+    const int32_t step = (j1 - j0) / DOT_J;
+    for (int32_t r = 0; r < a->m; r += DOT_ROWS_IN_L2) {
+        const int32_t r1 = least(r + DOT_ROWS_IN_L2, a->m);
+        for (int32_t j = j0; j < j0 + step; j++) {
+            dot_rows(a, r, r1, j, step, DOT_J, type);
+        }
+        for (int32_t j = j0 + step * DOT_J; j < j1; j++) {
+            dot_rows(a, r, r1, j, 1, 1, type);
+        }
+    }
+}
+
+static void dots_f32(const struct linear_args *a, int32_t j0, int32_t j1, void *scratch)
+{
+    (void)scratch;
+    dots(a, j0, j1, W_F32);
+}
+
+static void dots_bf16(const struct linear_args *a, int32_t j0, int32_t j1, void *scratch)
+{
+    (void)scratch;
+    dots(a, j0, j1, W_BF16);
+}
+
+static void dots_f16(const struct linear_args *a, int32_t j0, int32_t j1, void *scratch)
+{
+    (void)scratch;
+    dots(a, j0, j1, W_F16);
+}
+
+/* ---- choice ---------------------------------------------------------------------------------- */
+
+static const struct linear_kernel few_kernels[N_WEIGHT_TYPES] = {
+    [W_F32] = {.name = "few_rows_f32", .col_grain = 16, .run = few_rows_f32},
+    [W_BF16] = {.name = "few_rows_bf16", .col_grain = 16, .run = few_rows_bf16},
+    [W_F16] = {.name = "few_rows_f16", .col_grain = 16, .run = few_rows_f16},
+    [W_I8] = {.name = "few_rows_i8", .col_grain = 16, .run = few_rows_i8},
+};
+
+#define MANY_ROWS(type) \
+    {.name = "many_rows_" #type, .col_grain = NR, .row_grain = TILE_M, .x_bytes = tiles_bytes, \
+     .prepare = tiles_prepare, .scratch_bytes = panel_bytes, .run = many_rows_##type}
+
+static const struct linear_kernel many_kernels[N_WEIGHT_TYPES] = {
+    [W_F32] = MANY_ROWS(f32),
+    [W_BF16] = MANY_ROWS(bf16),
+    [W_F16] = MANY_ROWS(f16),
+    [W_I8] = MANY_ROWS(i8),
+};
+
+static const struct linear_kernel dot_kernels[] = {
+    [W_F32] = {.name = "dots_f32", .col_grain = 1, .run = dots_f32},
+    [W_BF16] = {.name = "dots_bf16", .col_grain = 1, .run = dots_bf16},
+    [W_F16] = {.name = "dots_f16", .col_grain = 1, .run = dots_f16},
+};
+
+INLINE const struct linear_kernel *vec_linear(enum weight_type type, bool out_major, int32_t m)
+{
+    if (out_major && type != W_I8) {
+        return &dot_kernels[type];
+    }
+    return m <= FEW_ROWS ? &few_kernels[type] : &many_kernels[type];
+}
+
+#endif
