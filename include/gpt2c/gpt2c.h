@@ -65,7 +65,7 @@ typedef enum gpt2c_status {
 
 typedef struct gpt2c_error {
     gpt2c_status code;
-    char msg[512]; /* one line, no newline, NUL-terminated; names file, tensor, expected and found */
+    char msg[512]; /* one line, NUL-terminated; names file, tensor, expected and found */
 } gpt2c_error;
 
 GPT2C_API const char *gpt2c_status_text(gpt2c_status status); /* static, never NULL */
