@@ -84,7 +84,8 @@ static gpt2c_status load(struct mapfile *file, int fd, bool use_mmap, size_t max
         return status_fail(err, GPT2C_E_IO, "%s: %s", file->path, strerror(errno));
     }
     if (!S_ISREG(st.st_mode)) {
-        return status_fail(err, GPT2C_E_FORMAT, "%s: expected a regular file, found a %s", file->path,
+        return status_fail(err, GPT2C_E_FORMAT, "%s: expected a regular file, found a %s",
+                           file->path,
                            S_ISDIR(st.st_mode)    ? "directory"
                            : S_ISFIFO(st.st_mode) ? "pipe"
                                                   : "device or socket");

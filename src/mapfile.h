@@ -13,7 +13,8 @@ struct mapfile {
 
 /* Opens a regular file whole. Directories, pipes and devices are refused, as is a file of more than
  * max_bytes (0: no limit). A Git LFS pointer or an HTML page in place of data is recognised and
- * named. use_mmap false: the bytes are copied and cannot change later. On failure *out is zeroed. */
+ * named. use_mmap false: the bytes are copied and cannot change later. On failure *out is
+ * zeroed. */
 gpt2c_status mapfile_open(struct mapfile *out, const char *path, bool use_mmap, size_t max_bytes,
                           gpt2c_error *err);
 void mapfile_close(struct mapfile *file); /* zeroes it; a zeroed one is ok */

@@ -72,7 +72,7 @@ static inline bool check_has(const char *text, const char *part, const char *wha
 static inline bool check_near(double found, double expected, double bound, const char *what,
                               const char *file, int line)
 {
-    const bool ok = found == expected || fabs(found - expected) <= bound; /* equal: infinities too */
+    const bool ok = found == expected || fabs(found - expected) <= bound; /* equal infinities */
     check_count++;
     if (!ok) {
         check_failures++;

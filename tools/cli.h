@@ -1,5 +1,5 @@
-/* What every command shares: options, help, exit codes, messages, the model and the text to work on.
- * Commands use the public API of the library only. The program never calls setlocale(), so that
+/* What every command shares: options, help, exit codes, messages, the model and the text to work
+ * on. Commands use the public API of the library only. The program never calls setlocale(), so that
  * numbers are read and written in the C locale everywhere. */
 #ifndef CLI_H
 #define CLI_H

@@ -14,11 +14,11 @@ struct outfile {
 };
 
 /* path "-" or NULL: stdout, collected until outfile_commit. A regular or absent file: a temporary
- * name, renamed by commit. Anything else (FIFO, device): written straight. Each returns an exit code
- * and prints its error. */
+ * name, renamed by commit. Anything else (FIFO, device): written straight. Each returns an exit
+ * code and prints its error. */
 int outfile_open(struct outfile *out, const char *path);
 int outfile_commit(struct outfile *out); /* flush, check, rename; always ends the life of *out */
-void outfile_discard(struct outfile *out); /* leaves nothing behind; ok after commit or when zeroed */
+void outfile_discard(struct outfile *out); /* leaves nothing behind; ok after commit, or zeroed */
 
 /* Unlinks the temporary files that are open; for handlers of signals that end the program. */
 void outfile_remove_temporaries(void);

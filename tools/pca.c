@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* ---- tridiagonal matrices: diagonal d [n], off-diagonal e [n - 1] ----------------------------- */
+/* ---- tridiagonal matrices: diagonal d [n], off-diagonal e [n - 1] ---------------------------- */
 
 /* Eigenvalues above x, by the signs of the pivots of T - x (Sturm). */
 static size_t count_above(const double *d, const double *e, size_t n, double x, double tiny)
@@ -143,7 +143,7 @@ static void inverse_iteration(const double *d, const double *e, size_t n, double
     }
 }
 
-/* ---- symmetric matrices ----------------------------------------------------------------------- */
+/* ---- symmetric matrices ---------------------------------------------------------------------- */
 
 /* Reduces a [n][n] to tridiagonal form. Row k keeps from column k + 1 on the unit vector of its
  * reflection (zeros: none). p [n] is scratch. */
@@ -209,7 +209,7 @@ static void eigen_top2(double *a, size_t n, double values[2], double *vectors, d
     }
 }
 
-/* ---- components ------------------------------------------------------------------------------- */
+/* ---- components ------------------------------------------------------------------------------ */
 
 /* c = x less the mean of each column. Taken from the first row, so that equal rows give zeros and
  * not the rounding of a mean. */

@@ -259,16 +259,16 @@ GPT2C_API void gpt2c_session_set_cancel(gpt2c_session *session, gpt2c_cancel_fn 
 /* ---- activations ----------------------------------------------------------------------------- */
 
 typedef enum gpt2c_what { /* a set of these */
-    GPT2C_HIDDEN = 1 << 0,   /* layer i = 0 … n_layer: [n_embd], 0 is wte+wpe, n_layer is after ln_f */
-    GPT2C_ATTN = 1 << 1,     /* by head, after softmax: [n_kv], exactly 0 after the row's position   */
-    GPT2C_SCORES = 1 << 2,   /* by head, before softmax, scaled: [n_kv], masked entries -infinity     */
-    GPT2C_Q = 1 << 3,        /* by head: [d_head]                                                     */
+    GPT2C_HIDDEN = 1 << 0,   /* layers 0 … n_layer: [n_embd]; 0 is wte+wpe, n_layer is after ln_f */
+    GPT2C_ATTN = 1 << 1,     /* by head, after softmax: [n_kv], exactly 0 after its position      */
+    GPT2C_SCORES = 1 << 2,   /* by head, before softmax, scaled: [n_kv], masked: -infinity        */
+    GPT2C_Q = 1 << 3,        /* by head: [d_head]                                                 */
     GPT2C_K = 1 << 4,
     GPT2C_V = 1 << 5,
-    GPT2C_Z = 1 << 6,        /* by head: attention-weighted values, before c_proj: [d_head]           */
-    GPT2C_MLP_POST = 1 << 7, /* after the activation function: [n_ff]                                 */
-    GPT2C_MLP_OUT = 1 << 8,  /* what the MLP adds to the residual stream: [n_embd]                    */
-    GPT2C_LOGITS = 1 << 9    /* of every row: [n_vocab]                                               */
+    GPT2C_Z = 1 << 6,        /* by head: attention-weighted values, before c_proj: [d_head]       */
+    GPT2C_MLP_POST = 1 << 7, /* after the activation function: [n_ff]                             */
+    GPT2C_MLP_OUT = 1 << 8,  /* what the MLP adds to the residual stream: [n_embd]                */
+    GPT2C_LOGITS = 1 << 9    /* of every row: [n_vocab]                                           */
 } gpt2c_what;
 
 typedef struct gpt2c_activation { /* a block of rows */

@@ -27,8 +27,8 @@ enum weight_type { /* how the elements of a matrix stand in memory */
  * (Conv1D, all c_*), true: [n_out][n_in] (wte, lm_head).
  * W_I8: element (k, j) is (u - 128) * scale, u the unsigned byte at
  *   w[((j / 16) * n_quad + k / 4) * 64 + (j % 16) * 4 + k % 4],  n_quad = ceil(n_in / 4),
- * and scale[((j / 16) * n_group + k / 128) * 16 + j % 16], n_group = ceil(n_in / 128): 64 bytes hold
- * 16 columns by 4 terms, what VPDPBUSD takes. Rows and columns past the end are padded with u = 128. */
+ * and scale[((j / 16) * n_group + k / 128) * 16 + j % 16], n_group = ceil(n_in / 128): 64 bytes
+ * hold 16 columns by 4 terms, what VPDPBUSD takes. Rows and columns past the end hold u = 128. */
 struct matrix {
     const void *w;
     const float *scale; /* W_I8 only */
@@ -80,7 +80,8 @@ struct linear_kernel {
     int32_t row_grain; /* likewise r0, r1 of prepare, with m       */
     /* Bytes of prepared activations for m rows of n_in; NULL: x is read as it is. */
     size_t (*x_bytes)(int32_t m, int32_t n_in);
-    /* Prepares rows r0 … r1-1 of a->x into xp (a->xp is not read); called for disjoint ranges that cover all rows. */
+    /* Prepares rows r0 … r1-1 of a->x into xp (a->xp is not read); called for disjoint ranges that
+     * cover all rows. */
     void (*prepare)(void *xp, const struct linear_args *a, int32_t r0, int32_t r1);
     /* Bytes of scratch that one call of run needs; NULL: none. */
     size_t (*scratch_bytes)(int32_t n_in);
@@ -102,7 +103,8 @@ struct kernels {
 
     /* y = (x - mean) / sqrt(var + eps) * w + b over n elements, var the mean square deviation.
      * Returns false when mean or var is not finite. */
-    bool (*layer_norm)(float *y, const float *x, const float *w, const float *b, int32_t n, float eps);
+    bool (*layer_norm)(float *y, const float *x, const float *w, const float *b, int32_t n,
+                       float eps);
 
     /* x = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), in place, n elements. */
     void (*gelu)(float *x, int32_t n);
@@ -112,12 +114,13 @@ struct kernels {
 
     /* Attention scores of m rows of one head against the key cache:
      *   s[r][iv] = scale * sum_d q[r][d] k(iv, d),  iv = 0 … n_kv-1.
-     * Keys stand in blocks of 16 positions: k(iv, d) = k[((iv / 16) * d_head + d) * 16 + iv % 16]; a
-     * started block may be read whole. s has room for n_kv rounded up to 16 in each row. */
+     * Keys stand in blocks of 16 positions: k(iv, d) = k[((iv / 16) * d_head + d) * 16 + iv % 16];
+     * a started block may be read whole. s has room for n_kv rounded up to 16 in each row. */
     void (*scores)(float *s, size_t lds, const float *q, size_t ldq, const float *k, int32_t m,
                    int32_t n_kv, int32_t d_head, float scale);
 
-    /* Weighted sum of values: y[r][d] = sum_iv s[r][iv] v[iv][d], iv = 0 … n_kv-1, v [n_kv][d_head].
+    /* Weighted sum of values: y[r][d] = sum_iv s[r][iv] v[iv][d], iv = 0 … n_kv-1,
+     * v [n_kv][d_head].
      * Terms with s = 0 past a row's own position change no bit of the sum, so that rows of
      * different lengths may share a call. */
     void (*mix)(float *y, size_t ldy, const float *s, size_t lds, const float *v, int32_t m,

@@ -1,8 +1,8 @@
 /* The kernels in plain C: they define what the other tiers compute, and serve every processor that
- * has no tier of its own. Sums run in 16 fixed lanes: lane l adds the terms k = l, l + 16, …, then a
- * fixed tree adds the lanes. A plain running sum would be several times less exact over 3,072 terms,
- * and fixed lanes make a row's result independent of its company and of where columns are cut.
- */
+ * has no tier of its own. Sums run in 16 fixed lanes: lane l adds the terms k = l, l + 16, …, then
+ * a fixed tree adds the lanes. A plain running sum would be several times less exact over 3,072
+ * terms, and fixed lanes make a row's result independent of its company and of where columns are
+ * cut. */
 #include "kernels/kernels.h"
 
 #include <math.h>

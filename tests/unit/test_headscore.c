@@ -33,7 +33,8 @@ static void means_by_hand(void)
                         (0.25 * log(8.0) + 0.25 * log(4.0) + 0.5 * log(2.0));
     score_of(att, (struct headscore_rule){0}, s);
     CHECK_NEAR(s[HEADSCORE_ENTROPY], rows / 4, 1e-12);
-    CHECK_NEAR(s[HEADSCORE_MEAN_DISTANCE], (0.25 + (1.0 + 0.25) + (0.375 + 0.25 + 0.25)) / 4, 1e-12);
+    CHECK_NEAR(s[HEADSCORE_MEAN_DISTANCE], (0.25 + (1.0 + 0.25) + (0.375 + 0.25 + 0.25)) / 4,
+               1e-12);
     CHECK_NEAR(s[HEADSCORE_FIRST_TOKEN], (1.0 + 0.25 + 0.5 + 0.125) / 4, 1e-12);
 }
 

@@ -20,7 +20,8 @@ static void fill(const struct golden *g, float *x)
     uint32_t seed = g->seed;
     for (size_t i = 0; i < g->n_row * g->n_col; i++) {
         seed = (seed * 1103515245u + 12345u) & 0x7fffffffu;
-        x[i] = (float)((int32_t)(seed / 65536 % 1024) - 512) / 64.0f * (float)(i % g->n_col % 5 + 1);
+        x[i] = (float)((int32_t)(seed / 65536 % 1024) - 512) / 64.0f *
+               (float)(i % g->n_col % 5 + 1);
     }
 }
 
