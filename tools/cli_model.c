@@ -47,7 +47,7 @@ static void cut_to_folder(char *path)
     if (slash) {
         slash[slash == path] = '\0';
     } else {
-        strcpy(path, ".");
+        memcpy(path, ".", 2);
     }
 }
 

@@ -39,9 +39,10 @@ cJSON *jsonout_string(const char *bytes, size_t n_bytes)
             text[n++] = '\\';
             text[n++] = 'n';
         } else if (cp < 0x20 || cp == 0x7f) {
-            n += (size_t)sprintf(text + n, "\\u%04x", cp);
+            n += (size_t)snprintf(text + n, 7, "\\u%04x", cp);
         } else if (cp == TEXT_INVALID) {
-            n += (size_t)sprintf(text + n, "\xef\xbf\xbd");
+            memcpy(text + n, "\xef\xbf\xbd", 3);
+            n += 3;
         } else {
             memcpy(text + n, bytes + i, len);
             n += len;

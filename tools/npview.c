@@ -49,7 +49,7 @@ static int shortest(float x, int *exponent)
         }
     }
     snprintf(text, sizeof text, "%.*e", n, (double)x);
-    *exponent = atoi(strchr(text, 'e') + 1);
+    *exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
     return n;
 }
 

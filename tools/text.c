@@ -50,7 +50,7 @@ char *text_visible(const char *bytes, size_t n)
             out[k++] = cp == '\n' ? 'n' : cp == '\t' ? 't' : 'r';
         } else if (cp == TEXT_INVALID || is_control(cp)) {
             for (size_t j = 0; j < len; j++) {
-                k += (size_t)sprintf(out + k, "\\x%02x", (unsigned char)bytes[i + j]);
+                k += (size_t)snprintf(out + k, 5, "\\x%02x", (unsigned char)bytes[i + j]);
             }
         } else {
             memcpy(out + k, bytes + i, len);
