@@ -28,7 +28,8 @@ static void put_printable(FILE *f, const char *text)
     }
 }
 
-static void put_line(const char *prefix, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+static void put_line(const char *prefix, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 
 static void put_line(const char *prefix, const char *fmt, va_list ap)
 {
@@ -51,15 +52,24 @@ int cli_fail(int code, const char *fmt, ...)
 static int exit_code_of(gpt2c_status status)
 {
     switch (status) {
-    case GPT2C_OK: return EXIT_OK;
-    case GPT2C_E_ARG: return EXIT_USAGE;
-    case GPT2C_E_IO: return EXIT_FILE;
-    case GPT2C_E_FORMAT: return EXIT_MODEL;
-    case GPT2C_E_UNSUPPORTED: return EXIT_MODEL;
-    case GPT2C_E_NOMEM: return EXIT_MEMORY;
-    case GPT2C_E_CONTEXT: return EXIT_RUNTIME;
-    case GPT2C_E_NUMERIC: return EXIT_NUMERIC;
-    case GPT2C_E_CANCELLED: return EXIT_INTERRUPTED;
+    case GPT2C_OK:
+        return EXIT_OK;
+    case GPT2C_E_ARG:
+        return EXIT_USAGE;
+    case GPT2C_E_IO:
+        return EXIT_FILE;
+    case GPT2C_E_FORMAT:
+        return EXIT_MODEL;
+    case GPT2C_E_UNSUPPORTED:
+        return EXIT_MODEL;
+    case GPT2C_E_NOMEM:
+        return EXIT_MEMORY;
+    case GPT2C_E_CONTEXT:
+        return EXIT_RUNTIME;
+    case GPT2C_E_NUMERIC:
+        return EXIT_NUMERIC;
+    case GPT2C_E_CANCELLED:
+        return EXIT_INTERRUPTED;
     }
     return EXIT_RUNTIME;
 }

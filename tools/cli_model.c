@@ -29,8 +29,8 @@ static int open_model(const struct cli_common *common, const char *path, gpt2c_m
     }
     if (common->verbose) {
         const gpt2c_hparams *hp = gpt2c_model_hparams(*model);
-        cli_note(common, "model %s: %d layers, %d heads, width %d, %s, %s kernels", path, hp->n_layer,
-                 hp->n_head, hp->n_embd, gpt2c_dtype_name(gpt2c_model_dtype(*model)),
+        cli_note(common, "model %s: %d layers, %d heads, width %d, %s, %s kernels", path,
+                 hp->n_layer, hp->n_head, hp->n_embd, gpt2c_dtype_name(gpt2c_model_dtype(*model)),
                  gpt2c_cpu_name(gpt2c_model_cpu(*model)));
     }
     return EXIT_OK;

@@ -45,20 +45,25 @@ static int parse_index(const char *text, const char **p, const char *what, int32
     const char *digits = *p + (**p == '-');
     const long long x = strtoll(*p, &end, 10);
     if (!isdigit((unsigned char)*digits) || errno) {
-        return cli_fail(EXIT_USAGE, "--%s: want 'all', a number such as 0 or -1, or a list such as "
-                                    "0,3-5; got '%s'", what, text);
+        return cli_fail(EXIT_USAGE,
+                        "--%s: want 'all', a number such as 0 or -1, or a list such as "
+                        "0,3-5; got '%s'",
+                        what, text);
     }
     const long long resolved = x < 0 ? x + n : x;
     if (resolved < 0 || resolved >= n) {
-        return cli_fail(EXIT_USAGE, "--%s %lld is out of range: the model has %d, numbered 0 to %d "
-                                    "(or -%d to -1)", what, x, n, n - 1, n);
+        return cli_fail(EXIT_USAGE,
+                        "--%s %lld is out of range: the model has %d, numbered 0 to %d "
+                        "(or -%d to -1)",
+                        what, x, n, n - 1, n);
     }
     *p = end;
     *out = (int32_t)resolved;
     return EXIT_OK;
 }
 
-static int parse_ranges(const char *text, const char *what, int32_t n, int32_t *list, int32_t *n_list)
+static int parse_ranges(const char *text, const char *what, int32_t n, int32_t *list,
+                        int32_t *n_list)
 {
     bool *seen = cli_alloc((size_t)n, sizeof *seen);
     const char *p = text;

@@ -16,20 +16,41 @@ void cli_common_options(unsigned groups, struct cli_common *c, struct cli_option
         unsigned groups; /* 0: always */
         struct cli_option option;
     } all[] = {
-        {CLI_TEXT, {'p', "prompt", "TEXT", CLI_STRING, &c->prompt, "the text; - reads stdin", 0, 0, NULL}},
-        {CLI_TEXT, {0, "file", "FILE", CLI_STRING, &c->file, "the text from a file, byte for byte; - reads stdin", 0, 0, NULL}},
-        {CLI_TEXT, {0, "chomp", NULL, CLI_FLAG, &c->chomp, "drop one newline at the end of the text", 0, 0, NULL}},
-        {CLI_OUTPUT, {'o', "output", "FILE", CLI_STRING, &c->output, "write the result there; - is stdout", 0, 0, NULL}},
-        {CLI_JSON, {0, "json", NULL, CLI_FLAG, &c->json, "one JSON document on stdout", 0, 0, NULL}},
-        {CLI_MODEL | CLI_TOKENIZER, {'m', "model", "DIR", CLI_STRING, &c->model,
-          "a model folder, a .safetensors file, or a hub id in the local Hugging Face cache", 0, 0, NULL}},
-        {CLI_MODEL | CLI_TOKENIZER, {'t', "threads", "N", CLI_INT, &c->n_threads, "worker threads (default: the physical cores)", 1, 1024, NULL}},
-        {CLI_MODEL, {0, "dtype", NULL, CLI_CHOICE, &c->dtype, "precision of the matrix products (default f32)", 0, 0, dtype_names}},
-        {CLI_MODEL, {0, "cpu", NULL, CLI_CHOICE, &c->max_cpu, "highest kernel tier allowed (default: the best there is)", 0, 0, cpu_names}},
-        {CLI_MODEL, {0, "no-mmap", NULL, CLI_FLAG, &c->no_mmap, "read the weights into memory: safe against a file that changes", 0, 0, NULL}},
+        {CLI_TEXT,
+         {'p', "prompt", "TEXT", CLI_STRING, &c->prompt, "the text; - reads stdin", 0, 0, NULL}},
+        {CLI_TEXT,
+         {0, "file", "FILE", CLI_STRING, &c->file,
+          "the text from a file, byte for byte; - reads stdin", 0, 0, NULL}},
+        {CLI_TEXT,
+         {0, "chomp", NULL, CLI_FLAG, &c->chomp, "drop one newline at the end of the text", 0, 0,
+          NULL}},
+        {CLI_OUTPUT,
+         {'o', "output", "FILE", CLI_STRING, &c->output, "write the result there; - is stdout", 0,
+          0, NULL}},
+        {CLI_JSON,
+         {0, "json", NULL, CLI_FLAG, &c->json, "one JSON document on stdout", 0, 0, NULL}},
+        {CLI_MODEL | CLI_TOKENIZER,
+         {'m', "model", "DIR", CLI_STRING, &c->model,
+          "a model folder, a .safetensors file, or a hub id in the local Hugging Face cache", 0, 0,
+          NULL}},
+        {CLI_MODEL | CLI_TOKENIZER,
+         {'t', "threads", "N", CLI_INT, &c->n_threads,
+          "worker threads (default: the physical cores)", 1, 1024, NULL}},
+        {CLI_MODEL,
+         {0, "dtype", NULL, CLI_CHOICE, &c->dtype, "precision of the matrix products (default f32)",
+          0, 0, dtype_names}},
+        {CLI_MODEL,
+         {0, "cpu", NULL, CLI_CHOICE, &c->max_cpu,
+          "highest kernel tier allowed (default: the best there is)", 0, 0, cpu_names}},
+        {CLI_MODEL,
+         {0, "no-mmap", NULL, CLI_FLAG, &c->no_mmap,
+          "read the weights into memory: safe against a file that changes", 0, 0, NULL}},
         {0, {'q', "quiet", NULL, CLI_FLAG, &c->quiet, "no notes on stderr", 0, 0, NULL}},
-        {0, {'v', "verbose", NULL, CLI_FLAG, &c->verbose, "say on stderr what is used", 0, 0, NULL}},
-        {0, {0, "color", NULL, CLI_CHOICE, &c->color, "default auto: on a terminal, unless NO_COLOR is set", 0, 0, color_names}},
+        {0,
+         {'v', "verbose", NULL, CLI_FLAG, &c->verbose, "say on stderr what is used", 0, 0, NULL}},
+        {0,
+         {0, "color", NULL, CLI_CHOICE, &c->color,
+          "default auto: on a terminal, unless NO_COLOR is set", 0, 0, color_names}},
     };
     size_t n = 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -64,7 +85,8 @@ static size_t distance(const char *a, const char *b)
                 d[i][j] = i + j;
                 continue;
             }
-            d[i][j] = min2(min2(d[i - 1][j], d[i][j - 1]) + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+            d[i][j] =
+                min2(min2(d[i - 1][j], d[i][j - 1]) + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
                 d[i][j] = min2(d[i][j], d[i - 2][j - 2] + 1);
             }
@@ -138,9 +160,11 @@ static int fail_unknown(const struct parser *p, const char *arg, size_t len)
     snprintf(word, sizeof word, "%.*s", (int)(len - 2), arg + 2);
     const char *near = cli_nearest(word, names, n);
     if (near) {
-        return cli_fail(EXIT_USAGE, "unknown option '%.*s'; did you mean '--%s'?", (int)len, arg, near);
+        return cli_fail(EXIT_USAGE, "unknown option '%.*s'; did you mean '--%s'?", (int)len, arg,
+                        near);
     }
-    return cli_fail(EXIT_USAGE, "unknown option '%.*s'; see 'gpt2c %s --help'", (int)len, arg, p->cmd->name);
+    return cli_fail(EXIT_USAGE, "unknown option '%.*s'; see 'gpt2c %s --help'", (int)len, arg,
+                    p->cmd->name);
 }
 
 static int store_choice(const struct cli_option *o, const char *value)
@@ -188,18 +212,24 @@ static int store_number(const struct cli_option *o, const char *value)
 static int store(const struct cli_option *o, const char *value)
 {
     switch (o->kind) {
-    case CLI_FLAG: *(bool *)o->dst = true; return EXIT_OK;
-    case CLI_STRING: *(const char **)o->dst = value; return EXIT_OK;
+    case CLI_FLAG:
+        *(bool *)o->dst = true;
+        return EXIT_OK;
+    case CLI_STRING:
+        *(const char **)o->dst = value;
+        return EXIT_OK;
     case CLI_STRINGS: {
         struct cli_strings *list = o->dst;
         list->v = cli_realloc(list->v, list->n + 1, sizeof *list->v);
         list->v[list->n++] = value;
         return EXIT_OK;
     }
-    case CLI_CHOICE: return store_choice(o, value);
+    case CLI_CHOICE:
+        return store_choice(o, value);
     case CLI_INT:
     case CLI_SEED:
-    case CLI_REAL: return store_number(o, value);
+    case CLI_REAL:
+        return store_number(o, value);
     }
     return EXIT_OK;
 }
@@ -227,8 +257,10 @@ static int take_value(struct parser *p, const struct cli_option *o, const char *
         return cli_fail(EXIT_USAGE, "--%s needs a value", o->name);
     }
     if (is_option(p, next)) {
-        return cli_fail(EXIT_USAGE, "--%s needs a value; '%s' is an option (write --%s=%s if you mean that text)",
-                        o->name, next, o->name, next);
+        return cli_fail(
+            EXIT_USAGE,
+            "--%s needs a value; '%s' is an option (write --%s=%s if you mean that text)", o->name,
+            next, o->name, next);
     }
     p->at++;
     return store(o, next);

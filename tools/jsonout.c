@@ -1,5 +1,6 @@
-/* JSON documents over cJSON. Strings and numbers are made here, as raw JSON: cJSON's own strings end
- * at a NUL and may not be UTF-8, its numbers are doubles with digits that a float does not have. */
+/* JSON documents over cJSON. Strings and numbers are made here, as raw JSON: cJSON's own strings
+ * end at a NUL and may not be UTF-8, its numbers are doubles with digits that a float does not
+ * have. */
 #include "jsonout.h"
 
 #include "cli.h"

@@ -77,7 +77,8 @@ static int run(int argc, char **argv)
         print_version();
         return EXIT_OK;
     }
-    const bool help = strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0;
+    const bool help =
+        strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0;
     if (help && argc < 3) {
         print_help();
         return EXIT_OK;

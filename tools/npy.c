@@ -18,9 +18,10 @@ void npy_write_header(FILE *f, const size_t *shape, size_t n_dims)
     /* Magic, version, length, dict, padding and newline: a multiple of 64 bytes. */
     const int total = (10 + n + 1 + 63) / 64 * 64;
     const int n_header = total - 10;
-    const unsigned char magic[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0,
-                                     (unsigned char)(n_header & 0xff), (unsigned char)(n_header >> 8)};
-    fwrite(magic, 1, sizeof magic, f);
+    const unsigned char length[2] = {(unsigned char)(n_header & 0xff),
+                                     (unsigned char)(n_header >> 8)};
+    fwrite("\x93NUMPY\x01\x00", 1, 8, f);
+    fwrite(length, 1, sizeof length, f);
     fprintf(f, "%s%*s\n", dict, n_header - n - 1, "");
 }
 

@@ -305,22 +305,23 @@ typedef struct gpt2c_token_list {
     int32_t n_tok;
 } gpt2c_token_list;
 
-/* The processors of Hugging Face generate() 5.x, applied in this order, with its tie rules. The
- * values in brackets switch one off. */
+/* The processors of Hugging Face generate() 5.x, applied in this order, with its tie rules and in
+ * float32 as there. The values in brackets switch one off. With temperature 0 (do_sample=False) the
+ * order ends before it. */
 typedef struct gpt2c_sample_params {
-    const gpt2c_logit_bias *bias; /* [n_bias]; borrowed while in use      */
-    int32_t n_bias;               /* (0)                                  */
-    float repetition_penalty;     /* (1)                                  */
-    int32_t no_repeat_ngram_size; /* (0)                                  */
-    const gpt2c_token_list *bad_words; /* [n_bad_words]; borrowed while in use */
-    int32_t n_bad_words;          /* (0)                                  */
-    int32_t min_new_tokens;       /* (0) eos is impossible before         */
-    gpt2c_token eos;              /* (-1) for min_new_tokens              */
-    float temperature;            /* (1); 0: greedy, the lowest id of equals */
-    int32_t top_k;                /* (0)                                  */
-    float top_p;                  /* (1)                                  */
-    float min_p;                  /* (0)                                  */
-    float typical_p;              /* (1)                                  */
+    const gpt2c_logit_bias *bias; /* [n_bias], added; of a token that comes twice the last counts    */
+    int32_t n_bias;               /* (0)                                                             */
+    double repetition_penalty;    /* (1) the prompt counts; once per token, however often it came    */
+    int32_t no_repeat_ngram_size; /* (0)                                                             */
+    const gpt2c_token_list *bad_words; /* [n_bad_words]; borrowed while in use; {eos} is ignored     */
+    int32_t n_bad_words;          /* (0)                                                             */
+    int32_t min_new_tokens;       /* (0) eos is impossible before                                    */
+    gpt2c_token eos;              /* (-1)                                                            */
+    double temperature;           /* (1); 0: greedy, the lowest id of equals                         */
+    int32_t top_k;                /* (0) those equal to the k-th stay                                */
+    double top_p;                 /* (1) at least one stays; of equals the higher ids                */
+    double min_p;                 /* (0) of the largest probability                                  */
+    double typical_p;             /* (1)                                                             */
 } gpt2c_sample_params;
 
 GPT2C_API gpt2c_sample_params gpt2c_sample_default_params(void); /* all off, temperature 1 */
@@ -336,9 +337,11 @@ GPT2C_API gpt2c_status gpt2c_sampler_process(gpt2c_sampler *sampler, float *logi
                                              const gpt2c_token *history, size_t n_history,
                                              size_t n_prompt, gpt2c_error *err);
 /* Draws from softmax(logits), or takes the largest when the temperature is 0. *rng is the state of
- * the random numbers: seed it with any value, it advances by one draw. */
+ * the random numbers (splitmix64): seed it with any value, it advances by one draw. */
 GPT2C_API gpt2c_status gpt2c_sampler_draw(gpt2c_sampler *sampler, const float *logits,
                                           uint64_t *rng, gpt2c_token *out, gpt2c_error *err);
+/* A state to begin with: streams of one seed are independent of each other. */
+GPT2C_API uint64_t gpt2c_sampler_rng(uint64_t seed, uint64_t stream);
 
 #ifdef __cplusplus
 }
