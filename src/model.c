@@ -225,7 +225,7 @@ gpt2c_status gpt2c_model_tensor(const gpt2c_model *model, size_t i, gpt2c_tensor
     }
     const struct tensor *t = &shard->tensors[left];
     *out = (gpt2c_tensor_info){.name = t->name,
-                               .dtype = tensor_dtype_name(t->dtype),
+                               .dtype = safetensors_dtype_name(t->dtype),
                                .file = shard->file.path,
                                .data = t->data,
                                .n_dims = t->n_dims,

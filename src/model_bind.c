@@ -80,13 +80,13 @@ static gpt2c_status find(const struct binder *b, const char *name, const int64_t
     if (!t) {
         return status_fail(b->err, GPT2C_E_FORMAT, "%s: tensor %s: expected %s, not found",
                            b->m->store->shards[0].file.path, name,
-                           tensor_shape_text(shape, n_dims, want, sizeof want));
+                           safetensors_shape_text(shape, n_dims, want, sizeof want));
     }
     if (t->n_dims != n_dims || memcmp(t->shape, shape, (size_t)n_dims * sizeof *shape) != 0) {
         return status_fail(b->err, GPT2C_E_FORMAT,
                            "%s: tensor %s: config.json says %s, found %s", shard->file.path, name,
-                           tensor_shape_text(shape, n_dims, want, sizeof want),
-                           tensor_shape_text(t->shape, t->n_dims, have, sizeof have));
+                           safetensors_shape_text(shape, n_dims, want, sizeof want),
+                           safetensors_shape_text(t->shape, t->n_dims, have, sizeof have));
     }
     t->used = true;
     *out = t;
@@ -102,7 +102,7 @@ static gpt2c_status float_type(const struct binder *b, const struct tensor *t, e
     default:
         return status_fail(b->err, GPT2C_E_UNSUPPORTED,
                            "%s: tensor %s: expected F32, F16 or BF16, found %s",
-                           b->m->store->shards[0].file.path, t->name, tensor_dtype_name(t->dtype));
+                           b->m->store->shards[0].file.path, t->name, safetensors_dtype_name(t->dtype));
     }
 }
 
@@ -119,8 +119,8 @@ static gpt2c_status panel_tensor(const struct binder *b, const char *name, const
     if (t->dtype != dtype || t->offset % ARENA_ALIGN != 0) {
         return status_fail(b->err, GPT2C_E_FORMAT,
                            "%s: tensor %s: expected %s at a multiple of 64, found %s at byte %llu",
-                           b->m->store->shards[0].file.path, full, tensor_dtype_name(dtype),
-                           tensor_dtype_name(t->dtype), (unsigned long long)t->offset);
+                           b->m->store->shards[0].file.path, full, safetensors_dtype_name(dtype),
+                           safetensors_dtype_name(t->dtype), (unsigned long long)t->offset);
     }
     *out = t->data;
     return GPT2C_OK;

@@ -44,12 +44,12 @@ static const struct { const char *name; uint32_t bits; } dtypes[] = {
     [ST_U64] = {"U64", 64},
 };
 
-const char *tensor_dtype_name(enum tensor_dtype dtype)
+const char *safetensors_dtype_name(enum tensor_dtype dtype)
 {
     return (size_t)dtype < N_TENSOR_DTYPES ? dtypes[dtype].name : "?";
 }
 
-const char *tensor_shape_text(const int64_t *shape, int32_t n_dims, char *text, size_t cap)
+const char *safetensors_shape_text(const int64_t *shape, int32_t n_dims, char *text, size_t cap)
 {
     size_t n = (size_t)snprintf(text, cap, "[");
     for (int32_t i = 0; i < n_dims && n < cap; i++) {
@@ -189,7 +189,7 @@ static gpt2c_status check_size(const struct tensor *t, const char *path, gpt2c_e
         char shape[200];
         return status_fail(
             err, GPT2C_E_FORMAT, "%s: tensor %s: %s %s: expected %llu bytes, found %llu", path,
-            t->name, dtypes[t->dtype].name, tensor_shape_text(t->shape, t->n_dims, shape, sizeof shape),
+            t->name, dtypes[t->dtype].name, safetensors_shape_text(t->shape, t->n_dims, shape, sizeof shape),
             (unsigned long long)(n * bits / 8), (unsigned long long)t->n_bytes);
     }
     return GPT2C_OK;

@@ -41,8 +41,8 @@ gpt2c_status safetensors_parse(struct safetensors *out, struct mapfile *file, gp
 void safetensors_close(struct safetensors *st); /* zeroes it; a zeroed one is ok */
 
 struct tensor *safetensors_find(const struct safetensors *st, const char *name); /* NULL: none */
-const char *tensor_dtype_name(enum tensor_dtype dtype);
+const char *safetensors_dtype_name(enum tensor_dtype dtype);
 /* "[2, 3]" into text [cap]; returns text. */
-const char *tensor_shape_text(const int64_t *shape, int32_t n_dims, char *text, size_t cap);
+const char *safetensors_shape_text(const int64_t *shape, int32_t n_dims, char *text, size_t cap);
 
 #endif
