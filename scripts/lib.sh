@@ -2,6 +2,7 @@
 # without questions, and builds. POSIX sh. The caller sets `root`, the folder of the repository.
 # Messages go to stderr.
 
+root=${root:?}
 cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/gpt2c
 
 say() {

@@ -63,7 +63,8 @@ function base(name) {
 }
 
 function check_line(    name, module, part) {
-    generated = path ~ /_(tables|data)\.[ch]$/
+    if (line == 1) generated = path ~ /_(tables|data)\.[ch]$/
+    if (line <= 3 && raw ~ /do not edit/) generated = 1
     if (width(raw) > 100 && !generated) printf "%s:%d: note: line longer than 100 columns\n", path, line
     if (raw ~ /\t/ && !generated) breach("tab")
     if (raw ~ /[ \t]$/) breach("space at the end of the line")
