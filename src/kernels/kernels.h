@@ -54,7 +54,10 @@ static inline uint16_t f32_to_bf16(float f)
     return (uint16_t)((v.u + 0x7fffu + ((v.u >> 16) & 1u)) >> 16);
 }
 
-float f16_to_f32(uint16_t h); /* ref.c; exact */
+/* In ref.c, for all: exact conversions. matrix_row is row i (of n_out) of an out_major matrix, as it
+ * stands or from panels, into out [n_in]. */
+float f16_to_f32(uint16_t h);
+void matrix_row(const struct matrix *w, int32_t i, float *out);
 
 /* ---- linear ---------------------------------------------------------------------------------- */
 
@@ -73,7 +76,8 @@ struct linear_args {
 };
 
 /* One way to compute a linear layer. Results of a column do not depend on j0, j1, and of a row (in
- * kernels that are picked for m <= FEW_ROWS) not on m. */
+ * kernels that are picked for m <= FEW_ROWS) not on m. The sum and the bias are added first, then
+ * the result to y (add). */
 struct linear_kernel {
     const char *name;
     int32_t col_grain; /* j0 is a multiple of it; j1 too, or n_out */
@@ -112,7 +116,9 @@ struct kernels {
     /* x = exp(x - max) / sum, in place, over n >= 1 elements, none NaN or +infinity. */
     void (*softmax)(float *x, int32_t n);
 
-    /* Attention scores of m rows of one head against the key cache:
+    /* Attention: a row's scores and mix do not depend on m, nor a score on n_kv.
+     *
+     * Scores of m rows of one head against the key cache:
      *   s[r][iv] = scale * sum_d q[r][d] k(iv, d),  iv = 0 … n_kv-1.
      * Keys stand in blocks of 16 positions: k(iv, d) = k[((iv / 16) * d_head + d) * 16 + iv % 16];
      * a started block may be read whole. s has room for n_kv rounded up to 16 in each row. */

@@ -79,6 +79,17 @@ static void term_to_f32(float *out, const struct matrix *w, int32_t k, int32_t j
     }
 }
 
+void matrix_row(const struct matrix *w, int32_t i, float *out)
+{
+    if (w->type != W_I8) {
+        elements_to_f32(out, w, (size_t)i * (size_t)w->n_in, w->n_in);
+        return;
+    }
+    for (int32_t k = 0; k < w->n_in; k++) {
+        term_to_f32(out + k, w, k, i, 1);
+    }
+}
+
 /* y = or += sum + bias; the sum is finished before it meets the residual. */
 static void store(const struct linear_args *a, int32_t r, int32_t j, float sum)
 {
