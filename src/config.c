@@ -1,5 +1,5 @@
-/* config.json against what is implemented. A setting is honoured, refused by name, or known to change
- * nothing in inference; anything else is unknown and noted, never silently dropped. */
+/* config.json against what is implemented. A setting is honoured, refused by name, or known to
+ * change nothing in inference; anything else is unknown and noted, never silently dropped. */
 #include "config.h"
 
 #include "json.h"
@@ -137,7 +137,8 @@ static gpt2c_status read_setting(struct values *v, const struct setting *s, cons
         return GPT2C_OK;
     case BOOL:
         if (!cJSON_IsBool(item)) {
-            return status_fail(err, GPT2C_E_FORMAT, "%s: %s: expected true or false", path, s->name);
+            return status_fail(err, GPT2C_E_FORMAT, "%s: %s: expected true or false", path,
+                               s->name);
         }
         *(bool *)at = cJSON_IsTrue(item);
         return GPT2C_OK;
@@ -150,8 +151,8 @@ static gpt2c_status read_setting(struct values *v, const struct setting *s, cons
         return GPT2C_OK;
     case MODEL_TYPE:
         if (strcmp(text_of(item), "gpt2") != 0) {
-            return status_fail(err, GPT2C_E_UNSUPPORTED, "%s: model_type: expected gpt2, found %.64s",
-                               path, text_of(item));
+            return status_fail(err, GPT2C_E_UNSUPPORTED,
+                               "%s: model_type: expected gpt2, found %.64s", path, text_of(item));
         }
         return GPT2C_OK;
     case NO_PRUNED_HEADS:
@@ -159,12 +160,25 @@ static gpt2c_status read_setting(struct values *v, const struct setting *s, cons
             return status_fail(err, GPT2C_E_UNSUPPORTED, "%s: pruned_heads: expected none", path);
         }
         return GPT2C_OK;
-    case REFUSED: break;
+    case REFUSED:
+        break;
     }
     if (cJSON_IsNull(item)) {
         return GPT2C_OK;
     }
     return status_fail(err, GPT2C_E_UNSUPPORTED, "%s: %s is not implemented", path, s->name);
+}
+
+/* Two spellings of a setting are one. */
+static bool is_seen(const bool *seen, size_t i)
+{
+    for (size_t k = 0; k < N(settings); k++) {
+        if (seen[k] && (k == i || (settings[k].kind == SIZE && settings[i].kind == SIZE &&
+                                   settings[k].at == settings[i].at))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static gpt2c_status read_all(struct values *v, const cJSON *root, const char *path,
@@ -175,8 +189,7 @@ static gpt2c_status read_all(struct values *v, const cJSON *root, const char *pa
     if (!cJSON_IsObject(root)) {
         return status_fail(err, GPT2C_E_FORMAT, "%s: expected a JSON object", path);
     }
-    cJSON_ArrayForEach(item, root)
-    {
+    cJSON_ArrayForEach (item, root) {
         size_t i = 0;
         while (i < N(settings) && strcmp(item->string, settings[i].name) != 0) {
             i++;
@@ -190,7 +203,7 @@ static gpt2c_status read_all(struct values *v, const cJSON *root, const char *pa
             }
             continue;
         }
-        if (seen[i]) {
+        if (is_seen(seen, i)) {
             return status_fail(err, GPT2C_E_FORMAT, "%s: %s stands there twice", path,
                                settings[i].name);
         }
@@ -206,7 +219,10 @@ static gpt2c_status read_all(struct values *v, const cJSON *root, const char *pa
 static gpt2c_status check(struct config *out, const struct values *v, const char *path,
                           gpt2c_log_fn log, void *log_user, gpt2c_error *err)
 {
-    const struct { const char *name; bool found, wanted; } fixed[] = {
+    const struct {
+        const char *name;
+        bool found, wanted;
+    } fixed[] = {
         {"scale_attn_weights", v->scale_attn, true},
         {"scale_attn_by_inverse_layer_idx", v->scale_by_layer, false},
         {"add_cross_attention", v->cross_attention, false},
@@ -234,7 +250,9 @@ static gpt2c_status check(struct config *out, const struct values *v, const char
         .n_layer = v->n_layer,
         .n_head = v->n_head,
         .n_embd = v->n_embd,
-        .n_ctx = v->n_positions > 0 ? v->n_positions : v->n_ctx > 0 ? v->n_ctx : 1024,
+        .n_ctx = v->n_positions > 0 ? v->n_positions
+                 : v->n_ctx > 0     ? v->n_ctx
+                                    : 1024,
         .n_vocab = v->n_vocab,
         .n_ff = v->n_inner > 0 ? v->n_inner : 4 * v->n_embd,
         .layer_norm_epsilon = v->layer_norm_epsilon,
@@ -249,9 +267,18 @@ gpt2c_status config_read(struct config *out, const char *path, const unsigned ch
                          size_t n_bytes, gpt2c_log_fn log, void *log_user, gpt2c_error *err)
 {
     const struct json_limits limits = {.max_values = MAX_JSON_VALUES};
-    struct values v = {.n_layer = 12, .n_head = 12, .n_embd = 768, .n_positions = -1, .n_ctx = -1,
-                       .n_vocab = 50257, .n_inner = -1, .bos = 50256, .eos = 50256,
-                       .layer_norm_epsilon = 1e-5f, .tie = true, .scale_attn = true};
+    struct values v = {.n_layer = 12,
+                       .n_head = 12,
+                       .n_embd = 768,
+                       .n_positions = -1,
+                       .n_ctx = -1,
+                       .n_vocab = 50257,
+                       .n_inner = -1,
+                       .bos = 50256,
+                       .eos = 50256,
+                       .layer_norm_epsilon = 1e-5f,
+                       .tie = true,
+                       .scale_attn = true};
     cJSON *root = NULL;
     gpt2c_status code = json_parse(&root, path, text, n_bytes, &limits, err);
     if (!code) {

@@ -145,7 +145,10 @@ gpt2c_status mapfile_open(struct mapfile *out, const char *path, bool use_mmap, 
 
 void mapfile_close(struct mapfile *file)
 {
-    const union { const unsigned char *c; void *v; } data = {file->data};
+    const union {
+        const unsigned char *c;
+        void *v;
+    } data = {file->data};
     if (file->mapped) {
         munmap(data.v, file->n_bytes);
     } else {
@@ -165,7 +168,10 @@ void mapfile_release(const struct mapfile *file, size_t begin, size_t end)
     const size_t first = (begin + mask) & ~mask;
     const size_t last = end & ~mask;
     if (first < last) {
-        const union { const unsigned char *c; void *v; } p = {file->data + first};
+        const union {
+            const unsigned char *c;
+            void *v;
+        } p = {file->data + first};
         madvise(p.v, last - first, MADV_DONTNEED); /* private and never written: nothing is lost */
     }
 }

@@ -58,12 +58,18 @@ struct binder {
 static int64_t size_of(const gpt2c_hparams *hp, enum size size)
 {
     switch (size) {
-    case N_EMBD: return hp->n_embd;
-    case N_EMBD_3: return 3 * (int64_t)hp->n_embd;
-    case N_FF: return hp->n_ff;
-    case N_CTX: return hp->n_ctx;
-    case N_VOCAB: return hp->n_vocab;
-    case N_NONE: break;
+    case N_EMBD:
+        return hp->n_embd;
+    case N_EMBD_3:
+        return 3 * (int64_t)hp->n_embd;
+    case N_FF:
+        return hp->n_ff;
+    case N_CTX:
+        return hp->n_ctx;
+    case N_VOCAB:
+        return hp->n_vocab;
+    case N_NONE:
+        break;
     }
     return 1;
 }
@@ -83,8 +89,8 @@ static gpt2c_status find(const struct binder *b, const char *name, const int64_t
                            safetensors_shape_text(shape, n_dims, want, sizeof want));
     }
     if (t->n_dims != n_dims || memcmp(t->shape, shape, (size_t)n_dims * sizeof *shape) != 0) {
-        return status_fail(b->err, GPT2C_E_FORMAT,
-                           "%s: tensor %s: config.json says %s, found %s", shard->file.path, name,
+        return status_fail(b->err, GPT2C_E_FORMAT, "%s: tensor %s: config.json says %s, found %s",
+                           shard->file.path, name,
                            safetensors_shape_text(shape, n_dims, want, sizeof want),
                            safetensors_shape_text(t->shape, t->n_dims, have, sizeof have));
     }
@@ -93,16 +99,23 @@ static gpt2c_status find(const struct binder *b, const char *name, const int64_t
     return GPT2C_OK;
 }
 
-static gpt2c_status float_type(const struct binder *b, const struct tensor *t, enum weight_type *out)
+static gpt2c_status float_type(const struct binder *b, const struct tensor *t,
+                               enum weight_type *out)
 {
     switch (t->dtype) {
-    case ST_F32: *out = W_F32; return GPT2C_OK;
-    case ST_BF16: *out = W_BF16; return GPT2C_OK;
-    case ST_F16: *out = W_F16; return GPT2C_OK;
+    case ST_F32:
+        *out = W_F32;
+        return GPT2C_OK;
+    case ST_BF16:
+        *out = W_BF16;
+        return GPT2C_OK;
+    case ST_F16:
+        *out = W_F16;
+        return GPT2C_OK;
     default:
-        return status_fail(b->err, GPT2C_E_UNSUPPORTED,
-                           "%s: tensor %s: expected F32, F16 or BF16, found %s",
-                           b->m->store->shards[0].file.path, t->name, safetensors_dtype_name(t->dtype));
+        return status_fail(
+            b->err, GPT2C_E_UNSUPPORTED, "%s: tensor %s: expected F32, F16 or BF16, found %s",
+            b->m->store->shards[0].file.path, t->name, safetensors_dtype_name(t->dtype));
     }
 }
 
@@ -236,9 +249,10 @@ static gpt2c_status bind_head(const struct binder *b, const struct config *confi
     const char *weights = m->store->shards[0].file.path;
     if (!exists(m, head_binding.name, m->store->int8_file ? ".i8" : "")) {
         if (!config->tie_word_embeddings) {
-            return status_fail(b->err, GPT2C_E_FORMAT, "%s: tensor %s: expected, for config.json "
-                               "says tie_word_embeddings false; not found", weights,
-                               head_binding.name);
+            return status_fail(b->err, GPT2C_E_FORMAT,
+                               "%s: tensor %s: expected, for config.json "
+                               "says tie_word_embeddings false; not found",
+                               weights, head_binding.name);
         }
         m->tied = true;
         m->head = m->wte;
@@ -252,7 +266,8 @@ static gpt2c_status bind_head(const struct binder *b, const struct config *confi
     if (m->tied) {
         m->head = m->wte;
     } else if (config->tie_word_embeddings) {
-        model_note(params, "%s: %s differs from wte.weight and is used, though config.json ties them",
+        model_note(params,
+                   "%s: %s differs from wte.weight and is used, though config.json ties them",
                    weights, head_binding.name);
     }
     return GPT2C_OK;

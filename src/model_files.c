@@ -80,9 +80,11 @@ static gpt2c_status find_paths(struct model_paths *p, const char *path, gpt2c_er
             p->weights = joined(p->folder, "model.safetensors.index.json");
             p->sharded = true;
             if (p->weights && stat(p->weights, &st) != 0 && errno == ENOENT) {
-                return status_fail(err, GPT2C_E_FORMAT,
-                                   "%s: expected model.safetensors or model.safetensors.index.json, "
-                                   "found neither", path);
+                return status_fail(
+                    err, GPT2C_E_FORMAT,
+                    "%s: expected model.safetensors or model.safetensors.index.json, "
+                    "found neither",
+                    path);
             }
         }
     }
@@ -114,7 +116,8 @@ static gpt2c_status check_shard_name(const cJSON *item, const char *index, gpt2c
     if (!has_suffix(name, ".safetensors") || strchr(name, '/') || strchr(name, '\\')) {
         return status_fail(err, GPT2C_E_FORMAT,
                            "%s: %.64s: expected the name of a .safetensors file beside it, found "
-                           "\"%.64s\"", index, item->string, name);
+                           "\"%.64s\"",
+                           index, item->string, name);
     }
     return GPT2C_OK;
 }
@@ -154,8 +157,7 @@ static gpt2c_status open_shards(struct model_store *store, const struct model_pa
     const cJSON *item;
     size_t n_listed = 0;
     size_t n_found = 0;
-    cJSON_ArrayForEach(item, map)
-    {
+    cJSON_ArrayForEach (item, map) {
         struct safetensors *shard = NULL;
         gpt2c_status st = check_shard_name(item, paths->weights, err);
         if (!st) {
@@ -207,8 +209,7 @@ static gpt2c_status open_index(struct model_store *store, const struct model_pat
         return st;
     }
     if (cJSON_IsObject(root)) {
-        cJSON_ArrayForEach(item, root)
-        {
+        cJSON_ArrayForEach (item, root) {
             map = strcmp(item->string, "weight_map") == 0 ? item : map;
         }
     }
@@ -231,8 +232,7 @@ static gpt2c_status open_single(struct model_store *store, const struct model_pa
     if (!store->shards) {
         return status_fail(err, GPT2C_E_NOMEM, "%s: out of memory", paths->weights);
     }
-    const gpt2c_status st =
-        safetensors_open(store->shards, paths->weights, !params->no_mmap, err);
+    const gpt2c_status st = safetensors_open(store->shards, paths->weights, !params->no_mmap, err);
     store->n_shards = !st;
     return st;
 }

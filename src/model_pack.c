@@ -145,7 +145,8 @@ gpt2c_status model_pack(gpt2c_model *m, const gpt2c_model_params *params, gpt2c_
         st = arena_allocate(&m->store->packed, gpt2c_dtype_name(m->dtype), err);
         if (!st) {
             plan(m, &p);
-            team_run(params->n_threads > 0 ? params->n_threads : gpt2c_cpu_threads(), run_member, &p);
+            team_run(params->n_threads > 0 ? params->n_threads : gpt2c_cpu_threads(), run_member,
+                     &p);
             st = adopt(m, &p, err);
         }
     }

@@ -7,7 +7,8 @@
 #include "model.h"
 #include "safetensors.h"
 
-/* __metadata__ "gpt2c" of files whose matrices are W_I8 panels; tensors of name + ".i8" and ".scale". */
+/* __metadata__ "gpt2c" of files whose matrices are W_I8 panels; tensors of name + ".i8" and
+ * ".scale". */
 #define MODEL_I8_FORMAT "int8-panel16-group128"
 
 struct model_store {
@@ -19,9 +20,9 @@ struct model_store {
 };
 
 struct model_paths {
-    char *config;       /* path of config.json                                 */
-    char *weights;      /* model.safetensors or the index                      */
-    char *folder;       /* with a slash at the end; "" is the current folder   */
+    char *config;  /* path of config.json                                 */
+    char *weights; /* model.safetensors or the index                      */
+    char *folder;  /* with a slash at the end; "" is the current folder   */
     bool sharded;
 };
 

@@ -1,6 +1,6 @@
 /* The header of a safetensors file, read as if its author wished us ill: every length is checked
- * before use, products are checked for overflow, and the tensors must cover the data exactly, without
- * holes or overlap. The checks come in the order of the reference implementation. */
+ * before use, products are checked for overflow, and the tensors must cover the data exactly,
+ * without holes or overlap. The checks come in the order of the reference implementation. */
 #include "safetensors.h"
 
 #include "json.h"
@@ -19,7 +19,10 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are used as the file has them");
 
-static const struct { const char *name; uint32_t bits; } dtypes[] = {
+static const struct {
+    const char *name;
+    uint32_t bits;
+} dtypes[] = {
     [ST_BOOL] = {"BOOL", 8},
     [ST_F4] = {"F4", 4},
     [ST_F6_E2M3] = {"F6_E2M3", 6},
@@ -90,8 +93,7 @@ static bool read_shape(const cJSON *item, struct tensor *t)
     if (!cJSON_IsArray(item)) {
         return false;
     }
-    cJSON_ArrayForEach(dim, item)
-    {
+    cJSON_ArrayForEach (dim, item) {
         uint64_t v;
         if (t->n_dims == TENSOR_MAX_DIMS || !read_size(dim, &v)) {
             return false;
@@ -134,14 +136,15 @@ static gpt2c_status read_tensor(struct tensor *t, const cJSON *item, const char 
         return status_fail(err, GPT2C_E_NOMEM, "%s: out of memory", path);
     }
     if (strlen(t->name) > MAX_NAME_BYTES) {
-        return status_fail(err, GPT2C_E_FORMAT, "%s: tensor %.64s…: expected a name of at most %zu "
-                           "bytes, found %zu", path, t->name, MAX_NAME_BYTES, strlen(t->name));
+        return status_fail(err, GPT2C_E_FORMAT,
+                           "%s: tensor %.64s…: expected a name of at most %zu "
+                           "bytes, found %zu",
+                           path, t->name, MAX_NAME_BYTES, strlen(t->name));
     }
     if (!cJSON_IsObject(item)) {
         return status_fail(err, GPT2C_E_FORMAT, "%s: tensor %s: expected an object", path, t->name);
     }
-    cJSON_ArrayForEach(field, item)
-    {
+    cJSON_ArrayForEach (field, item) {
         for (unsigned i = 0; i < sizeof fields / sizeof *fields; i++) {
             if (strcmp(field->string, fields[i].name) != 0) {
                 continue;
@@ -179,7 +182,8 @@ static gpt2c_status check_size(const struct tensor *t, const char *path, gpt2c_e
     }
     const uint64_t bits = dtypes[t->dtype].bits;
     if (n > UINT64_MAX / bits) {
-        return status_fail(err, GPT2C_E_FORMAT, "%s: tensor %s: the shape overflows", path, t->name);
+        return status_fail(err, GPT2C_E_FORMAT, "%s: tensor %s: the shape overflows", path,
+                           t->name);
     }
     if (n * bits % 8) {
         return status_fail(err, GPT2C_E_FORMAT, "%s: tensor %s: does not end on a whole byte", path,
@@ -187,10 +191,11 @@ static gpt2c_status check_size(const struct tensor *t, const char *path, gpt2c_e
     }
     if (n * bits / 8 != t->n_bytes) {
         char shape[200];
-        return status_fail(
-            err, GPT2C_E_FORMAT, "%s: tensor %s: %s %s: expected %llu bytes, found %llu", path,
-            t->name, dtypes[t->dtype].name, safetensors_shape_text(t->shape, t->n_dims, shape, sizeof shape),
-            (unsigned long long)(n * bits / 8), (unsigned long long)t->n_bytes);
+        return status_fail(err, GPT2C_E_FORMAT,
+                           "%s: tensor %s: %s %s: expected %llu bytes, found %llu", path, t->name,
+                           dtypes[t->dtype].name,
+                           safetensors_shape_text(t->shape, t->n_dims, shape, sizeof shape),
+                           (unsigned long long)(n * bits / 8), (unsigned long long)t->n_bytes);
     }
     return GPT2C_OK;
 }
@@ -207,8 +212,7 @@ static gpt2c_status read_metadata(struct safetensors *st, const cJSON *item, gpt
         return status_fail(err, GPT2C_E_FORMAT, "%s: __metadata__: expected an object",
                            st->file.path);
     }
-    cJSON_ArrayForEach(entry, item)
-    {
+    cJSON_ArrayForEach (entry, item) {
         if (!cJSON_IsString(entry)) {
             return status_fail(err, GPT2C_E_FORMAT, "%s: __metadata__: %.64s: expected a string",
                                st->file.path, entry->string);
@@ -231,8 +235,7 @@ static gpt2c_status read_tree(struct safetensors *st, const cJSON *root, gpt2c_e
     if (!cJSON_IsObject(root)) {
         return status_fail(err, GPT2C_E_FORMAT, "%s: header: expected an object", st->file.path);
     }
-    cJSON_ArrayForEach(item, root)
-    {
+    cJSON_ArrayForEach (item, root) {
         n++;
     }
     if (n > MAX_TENSORS + 1) {
@@ -242,10 +245,10 @@ static gpt2c_status read_tree(struct safetensors *st, const cJSON *root, gpt2c_e
     st->tensors = calloc(n + 1, sizeof *st->tensors);
     st->by_name = calloc(n + 1, sizeof *st->by_name);
     if (!st->tensors || !st->by_name) {
-        return status_fail(err, GPT2C_E_NOMEM, "%s: out of memory for %zu tensors", st->file.path, n);
+        return status_fail(err, GPT2C_E_NOMEM, "%s: out of memory for %zu tensors", st->file.path,
+                           n);
     }
-    cJSON_ArrayForEach(item, root)
-    {
+    cJSON_ArrayForEach (item, root) {
         gpt2c_status code;
         if (strcmp(item->string, "__metadata__") != 0) {
             code = read_tensor(&st->tensors[st->n_tensors++], item, st->file.path, err);
@@ -293,9 +296,10 @@ static gpt2c_status check_layout(struct safetensors *st, uint64_t header_end, gp
     for (size_t i = 0; i < st->n_tensors; i++) {
         struct tensor *t = &st->tensors[i];
         if (t->offset != at) {
-            return status_fail(err, GPT2C_E_FORMAT,
-                               "%s: tensor %s: expected to begin at byte %llu of the data, found %llu",
-                               path, t->name, (unsigned long long)at, (unsigned long long)t->offset);
+            return status_fail(
+                err, GPT2C_E_FORMAT,
+                "%s: tensor %s: expected to begin at byte %llu of the data, found %llu", path,
+                t->name, (unsigned long long)at, (unsigned long long)t->offset);
         }
         const gpt2c_status code = check_size(t, path, err);
         if (code) {
@@ -312,8 +316,9 @@ static gpt2c_status check_layout(struct safetensors *st, uint64_t header_end, gp
         t->data = st->file.data + t->offset;
     }
     if (at != data_bytes) {
-        return status_fail(err, GPT2C_E_FORMAT, "%s: expected the data to end at byte %llu, found %zu",
-                           path, (unsigned long long)(header_end + at), st->file.n_bytes);
+        return status_fail(err, GPT2C_E_FORMAT,
+                           "%s: expected the data to end at byte %llu, found %zu", path,
+                           (unsigned long long)(header_end + at), st->file.n_bytes);
     }
     return GPT2C_OK;
 }

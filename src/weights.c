@@ -84,13 +84,19 @@ size_t weights_bytes(const struct matrix *m)
 
 static uint32_t bits_of(float x)
 {
-    const union { float f; uint32_t u; } v = {x};
+    const union {
+        float f;
+        uint32_t u;
+    } v = {x};
     return v.u;
 }
 
 static float float_of(uint32_t u)
 {
-    const union { uint32_t u; float f; } v = {u};
+    const union {
+        uint32_t u;
+        float f;
+    } v = {u};
     return v.f;
 }
 
@@ -111,8 +117,8 @@ static float scale_of(uint32_t largest, float *inverse)
 
 /* One group of at most 128 terms of up to BLOCK columns (a multiple of 16, padded with zeros),
  * x [n_k][BLOCK]: the bits of |x| order as its values do, NaN and infinity last. */
-static bool quantize_block(unsigned char *w, float *scale, const struct matrix *m, float (*x)[BLOCK],
-                           int32_t k0, int32_t n_k, int32_t j0, int32_t n_j)
+static bool quantize_block(unsigned char *w, float *scale, const struct matrix *m,
+                           float (*x)[BLOCK], int32_t k0, int32_t n_k, int32_t j0, int32_t n_j)
 {
     uint32_t largest[BLOCK] = {0};
     float inverse[BLOCK];
@@ -130,8 +136,7 @@ static bool quantize_block(unsigned char *w, float *scale, const struct matrix *
         finite &= largest[j] < 0x7f800000u;
     }
     for (int32_t p = 0; p < n_j; p += I8_PANEL) {
-        unsigned char *out =
-            w + ((size_t)(j0 + p) / I8_PANEL * n_quad(m) + (size_t)k0 / 4) * 64;
+        unsigned char *out = w + ((size_t)(j0 + p) / I8_PANEL * n_quad(m) + (size_t)k0 / 4) * 64;
         for (int32_t k = 0; k < n_k; k += 4, out += 64) {
             uint32_t word[I8_PANEL]; /* 4 terms of a column, the first in the lowest byte */
             for (int32_t j = 0; j < I8_PANEL; j++) {
@@ -147,8 +152,8 @@ static bool quantize_block(unsigned char *w, float *scale, const struct matrix *
 }
 
 /* Terms k0 … k0+n_k-1 of columns j0 … into x [n_k up to whole quads][BLOCK], padded with zeros. */
-static void load_terms(float (*x)[BLOCK], const struct matrix *m, int32_t k0, int32_t n_k, int32_t j0,
-                       int32_t n_j)
+static void load_terms(float (*x)[BLOCK], const struct matrix *m, int32_t k0, int32_t n_k,
+                       int32_t j0, int32_t n_j)
 {
     for (int32_t k = 0; k < (n_k + 3) / 4 * 4; k++) {
         const int32_t n = k < n_k ? n_j : 0;
@@ -175,7 +180,8 @@ static void load_columns(float (*x)[BLOCK], const struct matrix *m, int32_t k0, 
     }
 }
 
-bool weights_quantize(unsigned char *w, float *scale, const struct matrix *src, int32_t r0, int32_t r1)
+bool weights_quantize(unsigned char *w, float *scale, const struct matrix *src, int32_t r0,
+                      int32_t r1)
 {
     float x[I8_GROUP][BLOCK];
     const int32_t k_first = src->out_major ? 0 : r0;

@@ -22,10 +22,11 @@ size_t weights_i8_scales(const struct matrix *m);
 
 #define WEIGHTS_ROW_GRAIN I8_GROUP
 
-/* Stored rows r0 … r1-1 of src (a float type; r0 a multiple of WEIGHTS_ROW_GRAIN, r1 too or the end)
- * into the panels w and scale of struct matrix. Groups of 128 terms of a column share
- *   scale = max|x| / 127,  u = 128 + round(x * (127 / max|x|)), ties to even: 1 … 255.
- * The padding up to whole quads is written, too. false: a value is NaN or infinite. */
-bool weights_quantize(unsigned char *w, float *scale, const struct matrix *src, int32_t r0, int32_t r1);
+/* Stored rows r0 … r1-1 of src (a float type; r0 a multiple of WEIGHTS_ROW_GRAIN, r1 too or the
+ * end) into the panels w and scale of struct matrix. Groups of 128 terms of a column share scale =
+ * max|x| / 127,  u = 128 + round(x * (127 / max|x|)), ties to even: 1 … 255. The padding up to
+ * whole quads is written, too. false: a value is NaN or infinite. */
+bool weights_quantize(unsigned char *w, float *scale, const struct matrix *src, int32_t r0,
+                      int32_t r1);
 
 #endif
