@@ -19,10 +19,10 @@
 /* ---- instruction sets ------------------------------------------------------------------------ */
 
 enum { /* one word of answers, so that asking once needs no lock */
-    CPU_KNOWN = 1 << 0,
-    CPU_VNNI = 1 << 1,
-    CPU_FAST_BF16 = 1 << 2,
-    CPU_TIER_SHIFT = 8
+       CPU_KNOWN = 1 << 0,
+       CPU_VNNI = 1 << 1,
+       CPU_FAST_BF16 = 1 << 2,
+       CPU_TIER_SHIFT = 8
 };
 
 #if defined(__x86_64__)
@@ -191,8 +191,8 @@ static int32_t cores_allowed(void)
     int32_t n_cores = 0;
     if (mask && sched_getaffinity(0, mask_bytes, mask) == 0) {
         for (int cpu = 0; cpu < N_CPU_MAX; cpu++) {
-            n_cores += CPU_ISSET_S(cpu, mask_bytes, mask) &&
-                       core_leader(cpu, mask, mask_bytes) == cpu;
+            n_cores +=
+                CPU_ISSET_S(cpu, mask_bytes, mask) && core_leader(cpu, mask, mask_bytes) == cpu;
         }
     }
     CPU_FREE(mask);

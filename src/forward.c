@@ -4,10 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { /* where a value that is not finite is noticed, in the order of the pass */
-    STAGE_INPUT,  /* by the first norm of layer il, or by ln_f when il = n_layer */
-    STAGE_WITHIN, /* after its attention; among the logits when il = n_layer     */
-    N_STAGES      /* of a layer */
+enum {               /* where a value that is not finite is noticed, in the order of the pass */
+       STAGE_INPUT,  /* by the first norm of layer il, or by ln_f when il = n_layer */
+       STAGE_WITHIN, /* after its attention; among the logits when il = n_layer     */
+       N_STAGES      /* of a layer */
 };
 
 static int32_t stage_of(int32_t il, int32_t stage)
@@ -79,8 +79,11 @@ static void attention_shown(struct forward *f, const struct ops *o, int32_t il)
         const struct span *sp = &f->rows.spans[is];
         for (int32_t it = 0; it < sp->n_tok; it += a->att_rows) {
             const int32_t n_row = sp->n_tok - it < a->att_rows ? sp->n_tok - it : a->att_rows;
-            const struct att_block block = {.seq = sp->seq, .pos = sp->pos + it, .row = sp->row + it,
-                                            .n_row = n_row, .n_kv = sp->pos + it + n_row};
+            const struct att_block block = {.seq = sp->seq,
+                                            .pos = sp->pos + it,
+                                            .row = sp->row + it,
+                                            .n_row = n_row,
+                                            .n_kv = sp->pos + it + n_row};
             ops_att_scores(o, a->att, a->qkv, f->kv, il, &block);
             show_maps(f, o, GPT2C_SCORES, il, &block);
             ops_att_softmax(o, a->att, n_head, &block);
@@ -215,6 +218,7 @@ void forward_fault_text(const struct forward *f, char *text, size_t cap)
     } else {
         snprintf(where, sizeof where, "the embedding");
     }
-    snprintf(text, cap, "%s gives values that are not finite at position %" PRId32
-             " of sequence %" PRId32, where, fault.pos, fault.seq);
+    snprintf(text, cap,
+             "%s gives values that are not finite at position %" PRId32 " of sequence %" PRId32,
+             where, fault.pos, fault.seq);
 }

@@ -1,6 +1,7 @@
-/* The transformer, top to bottom: one pass over the weights for any rows, whether they are a prompt,
- * one new token, or tokens of several sequences. Owns the order of operations and what is shown of
- * them; allocates nothing and knows neither instruction sets nor how many threads there are. */
+/* The transformer, top to bottom: one pass over the weights for any rows, whether they are a
+ * prompt, one new token, or tokens of several sequences. Owns the order of operations and what is
+ * shown of them; allocates nothing and knows neither instruction sets nor how many threads there
+ * are. */
 #ifndef FORWARD_H
 #define FORWARD_H
 
@@ -10,12 +11,12 @@
 #include "tap.h"
 
 struct activations {
-    struct buffer x;   /* [n_batch][n_embd]   residual stream                                 */
-    struct buffer xn;  /* [n_batch][n_embd]   normed                                          */
-    struct buffer qkv; /* [n_batch][3*n_embd] */
-    struct buffer z;   /* [n_batch][n_embd]   attention-weighted values, heads side by side   */
-    struct buffer h;   /* [n_batch][n_ff]     MLP                                             */
-    struct buffer att; /* [n_head*att_rows][n_ctx] maps that a tap sees; overlays h           */
+    struct buffer x;    /* [n_batch][n_embd]   residual stream                                 */
+    struct buffer xn;   /* [n_batch][n_embd]   normed                                          */
+    struct buffer qkv;  /* [n_batch][3*n_embd] */
+    struct buffer z;    /* [n_batch][n_embd]   attention-weighted values, heads side by side   */
+    struct buffer h;    /* [n_batch][n_ff]     MLP                                             */
+    struct buffer att;  /* [n_head*att_rows][n_ctx] maps that a tap sees; overlays h           */
     struct buffer wide; /* [wide_rows][n_vocab] logits that a tap sees; overlays h            */
     int32_t att_rows, wide_rows;
     struct buffer logits; /* [n_logits][n_vocab] */

@@ -66,8 +66,7 @@ static void note_fault(const struct ops *o, int32_t stage, const struct rows *ro
     }
     const uint64_t pos = (uint64_t)(sp->pos + row - sp->row) & ((1u << FAULT_POS_BITS) - 1);
     const uint64_t seq = (uint64_t)sp->seq & ((1u << FAULT_SEQ_BITS) - 1);
-    const uint64_t fault =
-        ((uint64_t)stage << FAULT_POS_BITS | pos) << FAULT_SEQ_BITS | seq;
+    const uint64_t fault = ((uint64_t)stage << FAULT_POS_BITS | pos) << FAULT_SEQ_BITS | seq;
     uint64_t first = atomic_load(&o->work->first_fault);
     while (fault < first && !atomic_compare_exchange_weak(&o->work->first_fault, &first, fault)) {
     }
@@ -120,16 +119,16 @@ static void embed_task(void *arg, int32_t task, int32_t member)
         }
         float *x = buffer_row(op->y, r);
         float *wpe = buffer_row(op->x, r);
-        matrix_row(&op->md->wte, sp->tok[r - sp->row], x);
-        matrix_row(&op->md->wpe, sp->pos + r - sp->row, wpe);
+        model_row(&op->md->wte, sp->tok[r - sp->row], x);
+        model_row(&op->md->wpe, sp->pos + r - sp->row, wpe);
         for (int32_t i = 0; i < op->n; i++) {
             x[i] += wpe[i];
         }
     }
 }
 
-void ops_embed(const struct ops *o, struct buffer x, struct buffer tmp, const struct gpt2c_model *md,
-               const struct rows *rows)
+void ops_embed(const struct ops *o, struct buffer x, struct buffer tmp,
+               const struct gpt2c_model *md, const struct rows *rows)
 {
     struct row_op op = {
         .o = o, .md = md, .rows = rows, .y = x, .x = tmp, .m = rows->n_rows, .n = md->hp.n_embd};
@@ -153,8 +152,15 @@ void ops_layer_norm(const struct ops *o, struct buffer y, struct buffer x,
                     const struct layer_norm_weights *ln, const gpt2c_hparams *hp,
                     const struct rows *rows, int32_t stage)
 {
-    struct row_op op = {.o = o, .ln = ln, .rows = rows, .y = y, .x = x, .m = rows->n_rows,
-                        .n = hp->n_embd, .stage = stage, .eps = hp->layer_norm_epsilon};
+    struct row_op op = {.o = o,
+                        .ln = ln,
+                        .rows = rows,
+                        .y = y,
+                        .x = x,
+                        .m = rows->n_rows,
+                        .n = hp->n_embd,
+                        .stage = stage,
+                        .eps = hp->layer_norm_epsilon};
     team_for(o->tm, o->member, div_up(op.m, ROWS_PER_TASK), layer_norm_task, &op);
 }
 
@@ -206,8 +212,8 @@ static void check_task(void *arg, int32_t task, int32_t member)
 void ops_check(const struct ops *o, struct buffer x, int32_t n, const struct rows *rows,
                int32_t stage)
 {
-    struct row_op op = {.o = o, .x = x, .rows = rows, .n = n, .stage = stage,
-                        .n_cut = div_up(n, CHECK_PER_TASK)};
+    struct row_op op = {
+        .o = o, .x = x, .rows = rows, .n = n, .stage = stage, .n_cut = div_up(n, CHECK_PER_TASK)};
     team_for(o->tm, o->member, rows->n_rows * op.n_cut, check_task, &op);
 }
 
@@ -310,7 +316,8 @@ struct att_op {
     float limit;
 };
 
-/* The blocks of `size` positions that a span's positions touch, blocks starting at multiples of it. */
+/* The blocks of `size` positions that a span's positions touch, blocks starting at multiples of it.
+ */
 static int32_t n_aligned_blocks(const struct span *sp, int32_t size)
 {
     return (sp->pos + sp->n_tok - 1) / size - sp->pos / size + 1;
@@ -338,8 +345,7 @@ static void append_task(void *arg, int32_t task, int32_t member)
     for (int32_t it = 0; it < n_tok; it++) {
         const size_t i = (size_t)it * op->qkv.ld;
         if (!all_within(q + i, kv->d_head, op->limit) ||
-            !all_within(k + i, kv->d_head, op->limit) ||
-            !all_within(v + i, kv->d_head, FLT_MAX)) {
+            !all_within(k + i, kv->d_head, op->limit) || !all_within(v + i, kv->d_head, FLT_MAX)) {
             note_fault(op->o, op->stage, op->rows, row + it);
         }
     }
@@ -350,7 +356,12 @@ void ops_append(const struct ops *o, const struct kvcache *kv, int32_t il, struc
                 const struct rows *rows, int32_t stage)
 {
     /* A score is at most d_head products: none can overflow when each factor is below this. */
-    struct att_op op = {.o = o, .kv = kv, .rows = rows, .qkv = qkv, .il = il, .stage = stage,
+    struct att_op op = {.o = o,
+                        .kv = kv,
+                        .rows = rows,
+                        .qkv = qkv,
+                        .il = il,
+                        .stage = stage,
                         .limit = sqrtf(FLT_MAX / 2 / (float)kv->d_head)};
     int32_t n_blocks = 0;
     for (int32_t is = 0; is < rows->n_spans; is++) {

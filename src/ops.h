@@ -35,7 +35,7 @@ static inline struct buffer buffer_carve(struct arena *arena, int32_t n_rows, in
     return (struct buffer){arena_carve(arena, (size_t)n_rows, ld * sizeof(float)), ld};
 }
 
-struct span { /* rows of consecutive positions of one sequence */
+struct span {         /* rows of consecutive positions of one sequence */
     int32_t seq, pos; /* of the first row                   */
     int32_t row;      /* its place among the rows of a pass */
     int32_t n_tok;
@@ -56,9 +56,9 @@ struct fault {
 };
 #define OPS_NO_FAULT UINT64_MAX
 
-struct ops_work { /* shared by the team */
-    void *xp;                     /* activations prepared for a linear kernel         */
-    unsigned char *scratch;       /* [n_threads][scratch_bytes]                       */
+struct ops_work {           /* shared by the team */
+    void *xp;               /* activations prepared for a linear kernel         */
+    unsigned char *scratch; /* [n_threads][scratch_bytes]                       */
     size_t scratch_bytes;
     struct buffer att;            /* [n_threads * ATT_ROWS][n_ctx] attention weights  */
     _Atomic uint64_t first_fault; /* OPS_NO_FAULT: none */
@@ -80,8 +80,8 @@ void ops_layout(struct ops_work *work, struct arena *arena, const struct gpt2c_m
 struct fault ops_fault(const struct ops_work *work); /* when there is one */
 
 /* x = wte[tok] + wpe[pos]; tmp has a row of n_embd for each row. */
-void ops_embed(const struct ops *o, struct buffer x, struct buffer tmp, const struct gpt2c_model *md,
-               const struct rows *rows);
+void ops_embed(const struct ops *o, struct buffer x, struct buffer tmp,
+               const struct gpt2c_model *md, const struct rows *rows);
 /* Notes a fault at `stage` for rows whose mean or variance is not finite. */
 void ops_layer_norm(const struct ops *o, struct buffer y, struct buffer x,
                     const struct layer_norm_weights *ln, const gpt2c_hparams *hp,
@@ -113,10 +113,10 @@ void ops_attention(const struct ops *o, struct buffer z, struct buffer qkv,
  * one span, head ih from row ih * n_row on. */
 struct att_block {
     int32_t seq;
-    int32_t pos;   /* of the first row                   */
-    int32_t row;   /* its place among the rows of a pass */
+    int32_t pos; /* of the first row                   */
+    int32_t row; /* its place among the rows of a pass */
     int32_t n_row;
-    int32_t n_kv;  /* positions that the last row sees   */
+    int32_t n_kv; /* positions that the last row sees   */
 };
 /* Scaled scores; -infinity after a row's own position. */
 void ops_att_scores(const struct ops *o, struct buffer att, struct buffer qkv,

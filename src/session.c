@@ -51,8 +51,11 @@ static void session_layout(struct gpt2c_session *s)
     struct arena *arena = &s->arena;
     struct activations *a = &s->act;
 
-    s->kv = (struct kvcache){.n_layer = hp->n_layer, .n_seq = p->n_seq, .n_head = hp->n_head,
-                             .n_ctx = p->n_ctx, .d_head = hp->n_embd / hp->n_head};
+    s->kv = (struct kvcache){.n_layer = hp->n_layer,
+                             .n_seq = p->n_seq,
+                             .n_head = hp->n_head,
+                             .n_ctx = p->n_ctx,
+                             .d_head = hp->n_embd / hp->n_head};
     kvcache_layout(&s->kv, arena);
     s->pos = arena_carve(arena, (size_t)p->n_seq, sizeof *s->pos);
     s->seen = arena_carve(arena, (size_t)p->n_seq, sizeof *s->seen);
@@ -273,11 +276,18 @@ static bool evaluation_next(struct evaluation *e)
         const int32_t end = e->i_tok + n;
         const int32_t n_out = end - max_i32(e->i_tok, min_i32(end, todo->n_tok - todo->n_logits));
         const int32_t pos = e->s->pos[todo->seq] + e->i_tok;
-        f->rows.spans[f->rows.n_spans++] = (struct span){.seq = todo->seq, .pos = pos,
-            .row = f->rows.n_rows, .n_tok = n, .n_out = n_out, .tok = todo->tok + e->i_tok};
+        f->rows.spans[f->rows.n_spans++] = (struct span){.seq = todo->seq,
+                                                         .pos = pos,
+                                                         .row = f->rows.n_rows,
+                                                         .n_tok = n,
+                                                         .n_out = n_out,
+                                                         .tok = todo->tok + e->i_tok};
         if (n_out > 0) {
             f->outs.spans[f->outs.n_spans++] = (struct span){.seq = todo->seq,
-                .pos = pos + n - n_out, .row = f->outs.n_rows, .n_tok = n_out, .n_out = n_out};
+                                                             .pos = pos + n - n_out,
+                                                             .row = f->outs.n_rows,
+                                                             .n_tok = n_out,
+                                                             .n_out = n_out};
         }
         f->rows.n_rows += n;
         f->outs.n_rows += n_out;
@@ -291,8 +301,11 @@ static bool evaluation_next(struct evaluation *e)
 static struct ops member_ops(const struct gpt2c_session *s, struct forward *f, struct team *tm,
                              int32_t member)
 {
-    return (struct ops){.tm = tm, .member = member, .kern = s->model->kern,
-                        .dtype = s->model->dtype, .work = f->work};
+    return (struct ops){.tm = tm,
+                        .member = member,
+                        .kern = s->model->kern,
+                        .dtype = s->model->dtype,
+                        .work = f->work};
 }
 
 static void evaluation_run(struct team *tm, int32_t member, void *arg)
@@ -404,8 +417,8 @@ gpt2c_status gpt2c_session_unembed(gpt2c_session *session, const float *x, int32
                            "%" PRId32 " rows of logits asked for, the session keeps %" PRId32,
                            n_rows, s->params.n_logits);
     }
-    struct unembedding u = {.s = s, .f = session_forward(s), .x = x, .n_rows = n_rows,
-                            .norm = norm};
+    struct unembedding u = {
+        .s = s, .f = session_forward(s), .x = x, .n_rows = n_rows, .norm = norm};
     team_run(s->params.n_threads, unembedding_run, &u);
     if (atomic_load(&s->work.first_fault) != OPS_NO_FAULT) {
         return status_fail(err, GPT2C_E_NUMERIC, "row %" PRId32 " gives logits that are not finite",
@@ -437,7 +450,8 @@ gpt2c_status gpt2c_session_rewind(gpt2c_session *session, int32_t seq, int32_t p
     if (pos < 0 || pos > session->pos[seq]) {
         return status_fail(err, GPT2C_E_ARG,
                            "cannot go back to position %" PRId32 ", sequence %" PRId32
-                           " has %" PRId32, pos, seq, session->pos[seq]);
+                           " has %" PRId32,
+                           pos, seq, session->pos[seq]);
     }
     session->pos[seq] = pos;
     session->n_logits = 0;

@@ -54,10 +54,7 @@ static inline uint16_t f32_to_bf16(float f)
     return (uint16_t)((v.u + 0x7fffu + ((v.u >> 16) & 1u)) >> 16);
 }
 
-/* In ref.c, for all: exact conversions. matrix_row is row i (of n_out) of an out_major matrix, as it
- * stands or from panels, into out [n_in]. */
-float f16_to_f32(uint16_t h);
-void matrix_row(const struct matrix *w, int32_t i, float *out);
+float f16_to_f32(uint16_t h); /* ref.c; exact */
 
 /* ---- linear ---------------------------------------------------------------------------------- */
 

@@ -20,7 +20,10 @@ float f16_to_f32(uint16_t h)
         return sign ? -magnitude : magnitude;
     }
     const uint32_t rebased = exponent == 0x1fu ? 0xffu : exponent + (127 - 15);
-    const union { uint32_t u; float f; } v = {sign | rebased << 23 | mantissa << 13};
+    const union {
+        uint32_t u;
+        float f;
+    } v = {sign | rebased << 23 | mantissa << 13};
     return v.f;
 }
 
@@ -41,9 +44,9 @@ static float lanes_sum(const float *acc, size_t ld, size_t c)
 
 /* ---- linear ---------------------------------------------------------------------------------- */
 
-#define ROWS 4       /* rows of x that share a pass over the weights */
-#define COLS 32      /* columns of a column block                    */
-#define TERMS 256    /* terms of a stretch of an out_major row       */
+#define ROWS 4    /* rows of x that share a pass over the weights */
+#define COLS 32   /* columns of a column block                    */
+#define TERMS 256 /* terms of a stretch of an out_major row       */
 
 /* n consecutive elements of a float matrix from element i, as float32. Any alignment. */
 static void elements_to_f32(float *out, const struct matrix *w, size_t i, int32_t n)
@@ -76,17 +79,6 @@ static void term_to_f32(float *out, const struct matrix *w, int32_t k, int32_t j
         const size_t i = (panel * n_quad + (size_t)k / 4) * 64 + lane * 4 + (size_t)k % 4;
         const size_t i_scale = (panel * n_group + (size_t)k / I8_GROUP) * I8_PANEL + lane;
         out[c - (size_t)j] = (float)((int32_t)u[i] - 128) * w->scale[i_scale];
-    }
-}
-
-void matrix_row(const struct matrix *w, int32_t i, float *out)
-{
-    if (w->type != W_I8) {
-        elements_to_f32(out, w, (size_t)i * (size_t)w->n_in, w->n_in);
-        return;
-    }
-    for (int32_t k = 0; k < w->n_in; k++) {
-        term_to_f32(out + k, w, k, i, 1);
     }
 }
 

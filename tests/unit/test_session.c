@@ -10,7 +10,8 @@ static gpt2c_token tok[TINY_CTX];
 static struct tiny_model *tiny;
 static struct tiny_trace *truth;
 
-/* ---- allocations: the linker sends the library's calls here ----------------------------------- */
+/* ---- allocations: the linker sends the library's calls here -----------------------------------
+ */
 
 static long n_alloc;
 void *__real_malloc(size_t n);
@@ -46,7 +47,8 @@ int __wrap_posix_memalign(void **p, size_t align, size_t n)
     return __real_posix_memalign(p, align, n);
 }
 
-/* ---- helpers ----------------------------------------------------------------------------------- */
+/* ---- helpers -----------------------------------------------------------------------------------
+ */
 
 static gpt2c_session *session_of(const struct tiny_model *t, gpt2c_session_params params)
 {
@@ -74,7 +76,8 @@ static void check_same(const float *found, const float *expected)
     CHECK(found && expected && memcmp(found, expected, TINY_VOCAB * sizeof *found) == 0);
 }
 
-/* ---- cases ------------------------------------------------------------------------------------- */
+/* ---- cases -------------------------------------------------------------------------------------
+ */
 
 static void prompt_equals_naive_forward(void)
 {
@@ -111,7 +114,8 @@ static void pieces_equal_prompt(void)
 /* Rows of logits asked for across passes come out in order. */
 static void logits_of_last_rows(void)
 {
-    gpt2c_session *s = session_of(tiny, (gpt2c_session_params){.n_seq = 3, .n_batch = 16, .n_logits = 60});
+    gpt2c_session *s =
+        session_of(tiny, (gpt2c_session_params){.n_seq = 3, .n_batch = 16, .n_logits = 60});
     const gpt2c_span spans[] = {
         {.seq = 2, .tok = tok, .n_tok = 40, .n_logits = 33},
         {.seq = 0, .tok = tok, .n_tok = 9, .n_logits = 0},
@@ -152,7 +156,8 @@ static void rows_in_company_equal_alone(void)
         check_same(gpt2c_session_logits(all, i), gpt2c_session_logits(one, 0));
     }
     for (int32_t i = 0; i < 4; i++) {
-        spans[i] = (gpt2c_span){.seq = 7 * i + 3, .tok = tok + 3, .n_tok = N_DRAFT, .n_logits = N_DRAFT};
+        spans[i] =
+            (gpt2c_span){.seq = 7 * i + 3, .tok = tok + 3, .n_tok = N_DRAFT, .n_logits = N_DRAFT};
     }
     CHECK_INT(gpt2c_session_eval_batch(all, spans, 4, NULL), GPT2C_OK);
     for (int32_t i = 0; i < 4; i++) {
@@ -253,7 +258,8 @@ static void wrong_arguments_are_refused(void)
     CHECK_INT(gpt2c_session_pos(s, 0), 15);
     CHECK_INT(gpt2c_session_eval(s, tok, 5, &err), GPT2C_OK);
     CHECK_INT(gpt2c_session_eval(s, tok, 0, &err), GPT2C_E_ARG);
-    const gpt2c_span twice[] = {{.seq = 1, .tok = tok, .n_tok = 1}, {.seq = 1, .tok = tok, .n_tok = 1}};
+    const gpt2c_span twice[] = {{.seq = 1, .tok = tok, .n_tok = 1},
+                                {.seq = 1, .tok = tok, .n_tok = 1}};
     CHECK_INT(gpt2c_session_eval_batch(s, twice, 2, &err), GPT2C_E_ARG);
     const gpt2c_span many = {.seq = 1, .tok = tok, .n_tok = 9, .n_logits = 9};
     CHECK_INT(gpt2c_session_eval_batch(s, &many, 1, &err), GPT2C_E_ARG);
@@ -308,16 +314,13 @@ static void faults_name_their_place(void)
 {
     struct tiny_model *t = tiny_create(GPT2C_CPU_AMX);
     const float *const places[] = {
-        (const float *)t->md.wte.w + tok[5] * TINY_EMBD,
-        (const float *)t->h[1].c_attn.w + 17,
-        (const float *)t->h[1].c_attn.w + 170,
-        (const float *)t->h[2].c_fc.w + 99,
-        (const float *)t->h[0].mlp_c_proj.w + 99,
-        t->md.ln_f.w + 3,
+        (const float *)t->md.wte.w + tok[5] * TINY_EMBD, (const float *)t->h[1].c_attn.w + 17,
+        (const float *)t->h[1].c_attn.w + 170,           (const float *)t->h[2].c_fc.w + 99,
+        (const float *)t->h[0].mlp_c_proj.w + 99,        t->md.ln_f.w + 3,
     };
-    const char *const words[] = {"the embedding", "the attention of layer 1",
-                                 "the attention of layer 1", "the MLP of layer 2",
-                                 "the MLP of layer 0", "the head"};
+    const char *const words[] = {
+        "the embedding",      "the attention of layer 1", "the attention of layer 1",
+        "the MLP of layer 2", "the MLP of layer 0",       "the head"};
     const float bad[] = {NAN, INFINITY};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         for (size_t j = 0; j < 2; j++) {
@@ -338,7 +341,8 @@ static void faults_name_their_place(void)
     tiny_free(t);
 }
 
-/* ---- taps -------------------------------------------------------------------------------------- */
+/* ---- taps --------------------------------------------------------------------------------------
+ */
 
 struct tapped {
     double worst;
@@ -352,16 +356,26 @@ static double true_value(const gpt2c_activation *a, int32_t it, int32_t i)
     const int il = a->layer;
     const int d = a->head * TINY_D_HEAD + i;
     switch (a->what) {
-    case GPT2C_HIDDEN: return truth->hidden[il][it][i];
-    case GPT2C_ATTN: return truth->attn[il][a->head][it][i];
-    case GPT2C_SCORES: return truth->scores[il][a->head][it][i];
-    case GPT2C_Q: return truth->qkv[il][it][d];
-    case GPT2C_K: return truth->qkv[il][it][TINY_EMBD + d];
-    case GPT2C_V: return truth->qkv[il][it][2 * TINY_EMBD + d];
-    case GPT2C_Z: return truth->z[il][it][d];
-    case GPT2C_MLP_POST: return truth->mlp_post[il][it][i];
-    case GPT2C_MLP_OUT: return truth->mlp_out[il][it][i];
-    case GPT2C_LOGITS: return truth->logits[it][i];
+    case GPT2C_HIDDEN:
+        return truth->hidden[il][it][i];
+    case GPT2C_ATTN:
+        return truth->attn[il][a->head][it][i];
+    case GPT2C_SCORES:
+        return truth->scores[il][a->head][it][i];
+    case GPT2C_Q:
+        return truth->qkv[il][it][d];
+    case GPT2C_K:
+        return truth->qkv[il][it][TINY_EMBD + d];
+    case GPT2C_V:
+        return truth->qkv[il][it][2 * TINY_EMBD + d];
+    case GPT2C_Z:
+        return truth->z[il][it][d];
+    case GPT2C_MLP_POST:
+        return truth->mlp_post[il][it][i];
+    case GPT2C_MLP_OUT:
+        return truth->mlp_out[il][it][i];
+    case GPT2C_LOGITS:
+        return truth->logits[it][i];
     }
     return NAN;
 }
@@ -403,7 +417,8 @@ static void taps_equal_naive_forward(void)
     };
     for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
         const int32_t n_batch = i % 2 ? 1 : 512;
-        gpt2c_session *s = session_of(tiny, (gpt2c_session_params){.n_batch = n_batch, .n_threads = 2});
+        gpt2c_session *s =
+            session_of(tiny, (gpt2c_session_params){.n_batch = n_batch, .n_threads = 2});
         struct tapped t = {0};
         gpt2c_session_set_tap(s, cases[i / 2].what, look, &t);
         CHECK_INT(gpt2c_session_eval(s, tok, N_TOK, NULL), GPT2C_OK);

@@ -9,7 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TINY_LAYERS = 3, TINY_HEADS = 3, TINY_EMBD = 60, TINY_CTX = 90, TINY_VOCAB = 131, TINY_FF = 200 };
+enum {
+    TINY_LAYERS = 3,
+    TINY_HEADS = 3,
+    TINY_EMBD = 60,
+    TINY_CTX = 90,
+    TINY_VOCAB = 131,
+    TINY_FF = 200
+};
 enum { TINY_D_HEAD = TINY_EMBD / TINY_HEADS };
 
 struct tiny_model {
@@ -42,10 +49,12 @@ static inline struct matrix tiny_matrix(struct tiny_model *t, int32_t n_in, int3
                                         bool out_major)
 {
     const float scale = 2.0f / sqrtf((float)n_in);
-    return (struct matrix){
-        .w = tiny_values(t, (size_t)n_in * (size_t)n_out, 0, scale),
-        .bias = out_major ? NULL : tiny_values(t, (size_t)n_out, 0, 0.1f),
-        .n_in = n_in, .n_out = n_out, .type = W_F32, .out_major = out_major};
+    return (struct matrix){.w = tiny_values(t, (size_t)n_in * (size_t)n_out, 0, scale),
+                           .bias = out_major ? NULL : tiny_values(t, (size_t)n_out, 0, 0.1f),
+                           .n_in = n_in,
+                           .n_out = n_out,
+                           .type = W_F32,
+                           .out_major = out_major};
 }
 
 static inline struct layer_norm_weights tiny_norm(struct tiny_model *t)
@@ -59,11 +68,19 @@ static inline struct tiny_model *tiny_create(gpt2c_cpu tier)
     struct tiny_model *t = calloc(1, sizeof *t);
     t->pool = calloc(1u << 18, sizeof *t->pool);
     tiny_state = 1;
-    t->md = (struct gpt2c_model){
-        .hp = {.n_layer = TINY_LAYERS, .n_head = TINY_HEADS, .n_embd = TINY_EMBD, .n_ctx = TINY_CTX,
-               .n_vocab = TINY_VOCAB, .n_ff = TINY_FF, .layer_norm_epsilon = 1e-5f, .bos = -1,
-               .eos = -1},
-        .dtype = GPT2C_DTYPE_F32, .kern = kernels_select(tier), .tied = true, .h = t->h};
+    t->md = (struct gpt2c_model){.hp = {.n_layer = TINY_LAYERS,
+                                        .n_head = TINY_HEADS,
+                                        .n_embd = TINY_EMBD,
+                                        .n_ctx = TINY_CTX,
+                                        .n_vocab = TINY_VOCAB,
+                                        .n_ff = TINY_FF,
+                                        .layer_norm_epsilon = 1e-5f,
+                                        .bos = -1,
+                                        .eos = -1},
+                                 .dtype = GPT2C_DTYPE_F32,
+                                 .kern = kernels_select(tier),
+                                 .tied = true,
+                                 .h = t->h};
     t->md.wte = tiny_matrix(t, TINY_EMBD, TINY_VOCAB, true);
     t->md.wpe = tiny_matrix(t, TINY_EMBD, TINY_CTX, true);
     t->md.head = t->md.wte;
@@ -85,7 +102,8 @@ static inline void tiny_free(struct tiny_model *t)
     free(t);
 }
 
-/* ---- the forward pass in double precision ------------------------------------------------------ */
+/* ---- the forward pass in double precision ------------------------------------------------------
+ */
 
 struct tiny_trace {
     double hidden[TINY_LAYERS + 1][TINY_CTX][TINY_EMBD];
@@ -181,8 +199,9 @@ static inline struct tiny_trace *tiny_forward(const struct gpt2c_model *md, cons
             tiny_norm_apply(xn, x, &l->ln_2);
             tiny_linear(h, xn, &l->c_fc);
             for (int i = 0; i < TINY_FF; i++) {
-                h[i] = 0.5 * h[i] *
-                       (1 + tanh(sqrt(2 / 3.14159265358979323846) * (h[i] + 0.044715 * pow(h[i], 3))));
+                h[i] =
+                    0.5 * h[i] *
+                    (1 + tanh(sqrt(2 / 3.14159265358979323846) * (h[i] + 0.044715 * pow(h[i], 3))));
             }
             tiny_linear(t->mlp_out[il][it], h, &l->mlp_c_proj);
             for (int i = 0; i < TINY_EMBD; i++) {
