@@ -100,3 +100,43 @@ int cli_encode(const gpt2c_tokenizer *tokenizer, const char *text, size_t n_byte
     out->tok = tok;
     return EXIT_OK;
 }
+
+int cli_check_prompt(const gpt2c_model *model, const gpt2c_tokenizer *tokenizer,
+                     struct cli_tokens *tokens)
+{
+    const gpt2c_hparams *hp = gpt2c_model_hparams(model);
+    if (tokens->n_tok == 0) {
+        const gpt2c_token start = hp->bos >= 0 ? hp->bos : gpt2c_tokenizer_eos(tokenizer);
+        if (start < 0 || start >= hp->n_vocab) {
+            return cli_fail(EXIT_USAGE,
+                            "the text is empty and the model has no token to begin with");
+        }
+        tokens->tok = cli_realloc(tokens->tok, 1, sizeof *tokens->tok);
+        tokens->tok[tokens->n_tok++] = start;
+    }
+    if (tokens->n_tok > (size_t)hp->n_ctx) {
+        return cli_fail(EXIT_RUNTIME, "the text has %zu tokens, the context of the model %d",
+                        tokens->n_tok, hp->n_ctx);
+    }
+    return EXIT_OK;
+}
+
+int cli_read_prompt(const struct cli_common *common, const char *fallback, const gpt2c_model *model,
+                    const gpt2c_tokenizer *tokenizer, struct cli_tokens *out)
+{
+    struct cli_bytes text;
+    *out = (struct cli_tokens){0};
+    int code = cli_read_text(common, fallback, &text);
+    if (!code) {
+        code = cli_encode(tokenizer, text.data, text.n_bytes, out);
+    }
+    free(text.data);
+    if (!code) {
+        code = cli_check_prompt(model, tokenizer, out);
+    }
+    if (code) {
+        free(out->tok);
+        *out = (struct cli_tokens){0};
+    }
+    return code;
+}

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 static const struct cli_command *const commands[] = {
+    &cmd_next,
     NULL,
 };
 

@@ -3,6 +3,7 @@
 
 #include "cli.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 size_t text_next(const char *bytes, size_t n, uint32_t *cp)
@@ -86,6 +87,25 @@ char *text_hf(const char *bytes, size_t n)
     }
     out[k] = '\0';
     return out;
+}
+
+char *text_token(const gpt2c_tokenizer *tokenizer, gpt2c_token token)
+{
+    size_t n = 0;
+    const char *bytes = gpt2c_tokenizer_bytes(tokenizer, token, &n);
+    char *visible = text_visible(bytes ? bytes : "", n);
+    const size_t len = strlen(visible);
+    char *quoted = cli_alloc(len + 3, 1);
+    snprintf(quoted, len + 3, "\"%s\"", visible);
+    free(visible);
+    return quoted;
+}
+
+char *text_token_hf(const gpt2c_tokenizer *tokenizer, gpt2c_token token)
+{
+    size_t n = 0;
+    const char *bytes = gpt2c_tokenizer_bytes(tokenizer, token, &n);
+    return text_hf(bytes ? bytes : "", n);
 }
 
 static bool in_ranges(uint32_t cp, const uint32_t (*ranges)[2], size_t n)

@@ -2,9 +2,8 @@
 #ifndef TEXT_H
 #define TEXT_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "gpt2c/gpt2c.h"
+
 #include <stdio.h>
 
 #define TEXT_INVALID UINT32_MAX
@@ -18,6 +17,9 @@ size_t text_next(const char *bytes, size_t n, uint32_t *cp);
  * HF: as GPT-2's files write a token ("Ġcat"). */
 char *text_visible(const char *bytes, size_t n);
 char *text_hf(const char *bytes, size_t n);
+/* The same for a token: visible in double quotes (" cat"), and as HF writes it. */
+char *text_token(const gpt2c_tokenizer *tokenizer, gpt2c_token token);
+char *text_token_hf(const gpt2c_tokenizer *tokenizer, gpt2c_token token);
 
 /* Columns that a terminal gives to UTF-8 text. */
 size_t text_width(const char *text);
