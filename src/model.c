@@ -130,6 +130,23 @@ const char *model_matrix_name(const gpt2c_model *m, size_t i, char *name, size_t
     return name;
 }
 
+void model_row(const struct matrix *m, int32_t i, float *out)
+{
+    const size_t n_in = (size_t)m->n_in;
+    if (m->type != W_I8) {
+        weights_to_f32(out, m->type, m->w, (size_t)i * n_in, n_in);
+        return;
+    }
+    const size_t panel = (size_t)i / I8_PANEL;
+    const size_t lane = (size_t)i % I8_PANEL;
+    const unsigned char *w = (const unsigned char *)m->w + panel * ((n_in + 3) / 4) * 64 + lane * 4;
+    const float *scale = m->scale + panel * ((n_in + I8_GROUP - 1) / I8_GROUP) * I8_PANEL + lane;
+    for (size_t k = 0; k < n_in; k++) {
+        const int32_t u = w[k / 4 * 64 + k % 4];
+        out[k] = (float)(u - 128) * scale[k / I8_GROUP * I8_PANEL];
+    }
+}
+
 /* ---- questions ------------------------------------------------------------------------------- */
 
 const gpt2c_hparams *gpt2c_model_hparams(const gpt2c_model *model)
@@ -238,7 +255,7 @@ gpt2c_status gpt2c_model_wte(const gpt2c_model *model, gpt2c_token token, float 
         return status_fail(err, GPT2C_E_ARG, "token %d: expected 0 … %d", token,
                            model->hp.n_vocab - 1);
     }
-    matrix_row(&model->wte, token, out);
+    model_row(&model->wte, token, out);
     return GPT2C_OK;
 }
 
@@ -248,6 +265,6 @@ gpt2c_status gpt2c_model_wpe(const gpt2c_model *model, int32_t pos, float *out, 
         return status_fail(err, GPT2C_E_ARG, "position %d: expected 0 … %d", pos,
                            model->hp.n_ctx - 1);
     }
-    matrix_row(&model->wpe, pos, out);
+    model_row(&model->wpe, pos, out);
     return GPT2C_OK;
 }

@@ -32,4 +32,7 @@ struct gpt2c_model {
     struct model_store *store;
 };
 
+/* Row i of an out_major matrix (a row of wte or wpe), as float32, into out [n_in]. */
+void model_row(const struct matrix *m, int32_t i, float *out);
+
 #endif
