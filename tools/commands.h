@@ -6,5 +6,6 @@
 #include "cli.h"
 
 extern const struct cli_command cmd_next;
+extern const struct cli_command cmd_bench;
 
 #endif

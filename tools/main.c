@@ -8,6 +8,7 @@
 
 static const struct cli_command *const commands[] = {
     &cmd_next,
+    &cmd_bench,
     NULL,
 };
 
