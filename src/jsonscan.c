@@ -131,9 +131,8 @@ static gpt2c_status reserve(struct jsonscan *scan, size_t n, gpt2c_error *err)
 
 gpt2c_status jsonscan_string(struct jsonscan *scan, gpt2c_error *err)
 {
-    gpt2c_status st = jsonscan_peek(scan) == '"'
-                          ? GPT2C_OK
-                          : jsonscan_fail(scan, "expected a string", err);
+    gpt2c_status st =
+        jsonscan_peek(scan) == '"' ? GPT2C_OK : jsonscan_fail(scan, "expected a string", err);
     scan->n_text = 0;
     if (st) {
         return st;

@@ -8,7 +8,8 @@
 
 #include <stdbool.h>
 
-_Static_assert((int)PRETOKENIZE_OTHER == UNICODE_OTHER && (int)PRETOKENIZE_LETTER == UNICODE_LETTER &&
+_Static_assert((int)PRETOKENIZE_OTHER == UNICODE_OTHER &&
+                   (int)PRETOKENIZE_LETTER == UNICODE_LETTER &&
                    (int)PRETOKENIZE_NUMBER == UNICODE_NUMBER &&
                    (int)PRETOKENIZE_SPACE == UNICODE_SPACE,
                "the classes are those of the tables");

@@ -11,10 +11,10 @@
 #include <stdint.h>
 
 enum pretokenize_class { /* of a character, and of the run that a piece holds */
-    PRETOKENIZE_OTHER,
-    PRETOKENIZE_LETTER,
-    PRETOKENIZE_NUMBER,
-    PRETOKENIZE_SPACE
+                         PRETOKENIZE_OTHER,
+                         PRETOKENIZE_LETTER,
+                         PRETOKENIZE_NUMBER,
+                         PRETOKENIZE_SPACE
 };
 
 /* Bytes past the end of a piece that decide where it ends: a character, or the letters that may

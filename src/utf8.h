@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The character at p < end. Returns its length, 0 (and *cp untouched) for a byte that begins none. */
+/* The character at p < end. Returns its length, 0 (and *cp untouched) for a byte that begins none.
+ */
 static inline size_t utf8_decode(const unsigned char *p, const unsigned char *end, uint32_t *cp)
 {
     const size_t left = (size_t)(end - p);

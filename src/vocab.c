@@ -1,6 +1,6 @@
-/* Builds the vocabulary from tokens and merges as they stream in. Every table is sized once, when the
- * number of its entries is known. Refused: ids with holes, twice the same token or merge, a merge of
- * or to a token that is not there, a token that nothing makes, a byte without a token. */
+/* Builds the vocabulary from tokens and merges as they stream in. Every table is sized once, when
+ * the number of its entries is known. Refused: ids with holes, twice the same token or merge, a
+ * merge of or to a token that is not there, a token that nothing makes, a byte without a token. */
 #include "vocab.h"
 
 #include "status.h"
@@ -54,7 +54,7 @@ static uint64_t hash_bytes(const unsigned char *p, size_t n)
     return h * UINT64_C(0xd6e8feb86659fd93);
 }
 
-static unsigned shift_for(size_t n) /* a table of at least 2 n slots */
+unsigned vocab_table_shift(size_t n)
 {
     unsigned bits = 4;
     while (((size_t)1 << bits) < 2 * n) {
@@ -63,7 +63,8 @@ static unsigned shift_for(size_t n) /* a table of at least 2 n slots */
     return 64 - bits;
 }
 
-/* The slot that holds the name, or the empty one where it belongs; NULL when probing takes too long. */
+/* The slot that holds the name, or the empty one where it belongs; NULL when probing takes too
+ * long. */
 static uint64_t *name_slot(const struct vocab *vocab, const unsigned char *bytes, size_t n_bytes,
                            uint32_t *tag)
 {
@@ -119,8 +120,8 @@ static void map_bytes(struct vocab_builder *b)
 {
     uint16_t next = 0x100;
     for (unsigned byte = 0; byte < 256; byte++) {
-        const bool printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) ||
-                               byte >= 174;
+        const bool printable =
+            (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
         const uint16_t cp = printable ? (uint16_t)byte : next++;
         b->vocab->byte_char[byte] = cp;
         b->char_byte[cp] = (uint8_t)byte;
@@ -220,9 +221,10 @@ gpt2c_status vocab_builder_added(struct vocab_builder *b, const char *text, size
         n = n_text;
     }
     if (raw != e->raw || n != e->n_bytes || memcmp(bytes, b->bytes + e->at, n) != 0) {
-        return status_fail(err, GPT2C_E_FORMAT,
-                           "%s: added token \"%.*s\" has id %u, which the vocabulary gives to another",
-                           b->tokens_file, (int)(n_text < 64 ? n_text : 64), text, id);
+        return status_fail(
+            err, GPT2C_E_FORMAT,
+            "%s: added token \"%.*s\" has id %u, which the vocabulary gives to another",
+            b->tokens_file, (int)(n_text < 64 ? n_text : 64), text, id);
     }
     memcpy(bytes, text, n_text);
     e->at = (uint32_t)b->n_bytes;
@@ -240,13 +242,18 @@ static gpt2c_status order_tokens(struct vocab_builder *b, gpt2c_error *err)
     for (uint32_t i = 0; i < v->n_vocab; i++) {
         const struct vocab_entry *const e = &b->entries[i];
         if (e->id >= v->n_vocab) {
-            return status_fail(err, GPT2C_E_FORMAT,
-                               "%s: id %u is too large: there are %u tokens, ids must have no holes",
-                               b->tokens_file, e->id, v->n_vocab);
+            return status_fail(
+                err, GPT2C_E_FORMAT,
+                "%s: id %u is too large: there are %u tokens, ids must have no holes",
+                b->tokens_file, e->id, v->n_vocab);
         }
         if (v->begin[e->id]) {
             return status_fail(err, GPT2C_E_FORMAT, "%s: id %u is given twice", b->tokens_file,
                                e->id);
+        }
+        if (e->n_bytes > VOCAB_MAX_TOKEN_BYTES) {
+            return status_fail(err, GPT2C_E_UNSUPPORTED, "%s: token %u has %u bytes, more than %d",
+                               b->tokens_file, e->id, e->n_bytes, VOCAB_MAX_TOKEN_BYTES);
         }
         v->begin[e->id] = i + 1;
     }
@@ -321,8 +328,8 @@ gpt2c_status vocab_builder_seal(struct vocab_builder *b, size_t n_merges, gpt2c_
                            b->tokens_file, (1u << VOCAB_ID_BITS) - 1, (1u << VOCAB_RANK_BITS) - 1);
     }
     v->n_vocab = (uint32_t)b->n_entries;
-    v->names_shift = shift_for(b->n_entries);
-    v->pairs_shift = shift_for(n_merges);
+    v->names_shift = vocab_table_shift(b->n_entries);
+    v->pairs_shift = vocab_table_shift(n_merges);
     const size_t pairs_bytes = sizeof *v->pairs << (64 - v->pairs_shift);
     v->begin = calloc(b->n_entries + 1, sizeof *v->begin);
     v->bytes = malloc(b->n_bytes + 1);
@@ -477,7 +484,8 @@ static gpt2c_status insert_special(struct vocab_builder *b, uint32_t id, gpt2c_e
     return GPT2C_OK;
 }
 
-/* Which tokens stand for themselves in a text: the added ones, or <|endoftext|> where nothing says. */
+/* Which tokens stand for themselves in a text: the added ones, or <|endoftext|> where nothing says.
+ */
 static gpt2c_status collect_specials(struct vocab_builder *b, gpt2c_error *err)
 {
     struct vocab *const v = b->vocab;

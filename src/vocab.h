@@ -1,6 +1,6 @@
 /* The vocabulary: the bytes of every token, its name in both directions, and the merges. Built once
- * by vocab_files.c or vocab_hf.c through struct vocab_builder, which refuses whatever does not agree,
- * and never changed after. */
+ * by vocab_files.c or vocab_hf.c through struct vocab_builder, which refuses whatever does not
+ * agree, and never changed after. */
 #ifndef VOCAB_H
 #define VOCAB_H
 
@@ -12,7 +12,8 @@
 enum {
     VOCAB_ID_BITS = 20,   /* tokens: at most 2^20 */
     VOCAB_RANK_BITS = 24, /* merges: at most 2^24 */
-    VOCAB_MAX_SPECIALS = 256
+    VOCAB_MAX_SPECIALS = 256,
+    VOCAB_MAX_TOKEN_BYTES = 1024
 };
 
 struct vocab {
@@ -27,13 +28,13 @@ struct vocab {
     uint32_t *made;           /* [n_merges] the token that a merge makes                 */
     uint64_t *pairs;          /* left, right and rank in one word; open addressing       */
     unsigned pairs_shift;
-    uint64_t *names;          /* hash tag and id + 1 in one word; open addressing        */
+    uint64_t *names; /* hash tag and id + 1 in one word; open addressing        */
     unsigned names_shift;
     uint32_t n_specials;
-    uint32_t *specials;       /* [n_specials] ids; by first byte, then the longest first */
+    uint32_t *specials;          /* [n_specials] ids; by first byte, then the longest first */
     uint16_t special_first[257]; /* specials of first byte b: special_first[b] … [b + 1] */
-    uint8_t *origin;          /* [n_vocab] what makes a token: vocab.c's own             */
-    uint32_t eos;             /* <|endoftext|>, or VOCAB_NONE                            */
+    uint8_t *origin;             /* [n_vocab] what makes a token: vocab.c's own             */
+    uint32_t eos;                /* <|endoftext|>, or VOCAB_NONE                            */
 };
 
 void vocab_free(struct vocab *vocab); /* a zeroed one is ok */
@@ -47,6 +48,9 @@ static inline const unsigned char *vocab_bytes(const struct vocab *vocab, uint32
 /* The token with exactly these bytes; VOCAB_NONE when there is none. */
 uint32_t vocab_find(const struct vocab *vocab, const unsigned char *bytes, size_t n_bytes);
 bool vocab_is_special(const struct vocab *vocab, uint32_t id);
+
+/* 64 less the bits of an index into a table of at least 2 n slots. */
+unsigned vocab_table_shift(size_t n);
 
 static inline size_t vocab_pair_slot(const struct vocab *vocab, uint64_t pair)
 {
@@ -77,7 +81,7 @@ static inline uint32_t vocab_rank(const struct vocab *vocab, uint32_t left, uint
 struct vocab_entry {
     uint32_t id;
     uint32_t at, n_bytes; /* in the builder's bytes                              */
-    bool raw;             /* written plainly: holds characters that stand for no byte, or is added */
+    bool raw; /* written plainly: holds characters that stand for no byte, or is added */
 };
 
 struct vocab_builder {

@@ -1,5 +1,5 @@
-/* vocab.json and merges.txt: one pass over each. Only the first line of merges.txt may be a comment:
- * real merges begin with '#', too. */
+/* vocab.json and merges.txt: one pass over each. Only the first line of merges.txt may be a
+ * comment: real merges begin with '#', too. */
 #include "vocab.h"
 
 #include "jsonscan.h"

@@ -181,16 +181,20 @@ typedef enum gpt2c_special { /* what <|endoftext|> in the text means (tiktoken's
     GPT2C_SPECIAL_ERROR      /* GPT2C_E_ARG                                                      */
 } gpt2c_special;
 
-/* Opens vocab.json and merges.txt, or else tokenizer.json, in the folder `dir`. */
+/* Opens vocab.json and merges.txt, or else tokenizer.json, in the folder `dir`. The special tokens
+ * are the added tokens of tokenizer.json; of a vocab.json, <|endoftext|>, and tokens written as
+ * <...> or [...] that no merge makes: these are decoded, and in a text they are ordinary. */
 GPT2C_API gpt2c_status gpt2c_tokenizer_open(gpt2c_tokenizer **out, const char *dir,
                                             gpt2c_error *err);
 GPT2C_API void gpt2c_tokenizer_close(gpt2c_tokenizer **tokenizer);
 GPT2C_API int32_t gpt2c_tokenizer_n_vocab(const gpt2c_tokenizer *tokenizer);
 GPT2C_API gpt2c_token gpt2c_tokenizer_eos(const gpt2c_tokenizer *tokenizer); /* -1: none */
+GPT2C_API bool gpt2c_tokenizer_is_special(const gpt2c_tokenizer *tokenizer, gpt2c_token token);
 
 /* Text to ids. Any bytes are text; what is not UTF-8 counts as "other" characters and comes back
  * byte for byte. Writes at most `cap` ids to out [cap] and the number needed to *n_tok: more than
- * cap is not an error, the ids past cap are then missing (out NULL, cap 0: count). */
+ * cap is not an error, the ids past cap are then missing (out NULL, cap 0: count). A text of
+ * text_bytes has at most text_bytes ids. */
 GPT2C_API gpt2c_status gpt2c_tokenizer_encode(const gpt2c_tokenizer *tokenizer, const char *text,
                                               size_t text_bytes, gpt2c_special special,
                                               gpt2c_token *out, size_t cap, size_t *n_tok,
@@ -200,6 +204,86 @@ GPT2C_API gpt2c_status gpt2c_tokenizer_encode(const gpt2c_tokenizer *tokenizer, 
  * an id out of range. Borrowed until close. */
 GPT2C_API const char *gpt2c_tokenizer_bytes(const gpt2c_tokenizer *tokenizer, gpt2c_token token,
                                             size_t *n_bytes);
+/* The token with exactly these bytes; -1: none. */
+GPT2C_API gpt2c_token gpt2c_tokenizer_find(const gpt2c_tokenizer *tokenizer, const char *bytes,
+                                           size_t n_bytes);
+/* The token as GPT-2's files write it, one character for one byte ("\u0120cat" for " cat"): UTF-8,
+ * NUL-terminated, cut at a character to fit out [cap]. Returns the bytes of the whole name without
+ * the NUL; 0 for an id out of range. Names have at most twice the bytes of their tokens. */
+GPT2C_API size_t gpt2c_tokenizer_name(const gpt2c_tokenizer *tokenizer, gpt2c_token token,
+                                      char *out, size_t cap);
+
+/* Ids to text. Writes at most `cap` bytes to out [cap] and the number needed to *n_bytes, as encode
+ * does. An id out of range is GPT2C_E_ARG; nothing is cleaned up, so encode and decode are inverse. */
+GPT2C_API gpt2c_status gpt2c_tokenizer_decode(const gpt2c_tokenizer *tokenizer,
+                                              const gpt2c_token *tok, size_t n_tok, char *out,
+                                              size_t cap, size_t *n_bytes, gpt2c_error *err);
+
+/* Text that arrives in pieces which may end inside a UTF-8 character, such as the bytes of tokens.
+ * Zero it to begin. The bytes come out as they went in, at the latest with those that show that they
+ * are no character. */
+typedef struct gpt2c_utf8 {
+    unsigned char held[3];
+    unsigned char n_held;
+} gpt2c_utf8;
+
+/* Takes n_bytes and writes what is complete to out [n_bytes + 3]; returns how many bytes. */
+GPT2C_API size_t gpt2c_utf8_push(gpt2c_utf8 *utf8, const char *bytes, size_t n_bytes, char *out);
+/* Writes what is still held, a character without its end, to out [3]; returns how many bytes. */
+GPT2C_API size_t gpt2c_utf8_finish(gpt2c_utf8 *utf8, char *out);
+/* Bytes of the character at text, 1 … 4; 0 when the first byte begins none. n_bytes > 0. */
+GPT2C_API size_t gpt2c_utf8_char(const char *text, size_t n_bytes);
+
+typedef struct gpt2c_range {
+    size_t begin, end;
+} gpt2c_range;
+
+/* Where each token of text lies in it: ranges of bytes and of characters, [n_tok] each, NULL ok. A
+ * byte that is not UTF-8 counts as one character; a token that holds a part of a character spans it
+ * whole. GPT2C_E_ARG when the tokens are not those of the text. */
+GPT2C_API gpt2c_status gpt2c_tokenizer_ranges(const gpt2c_tokenizer *tokenizer, const char *text,
+                                              size_t text_bytes, const gpt2c_token *tok,
+                                              size_t n_tok, gpt2c_range *bytes, gpt2c_range *chars,
+                                              gpt2c_error *err);
+
+/* A text of any length in bounded memory, and many texts in a row: what is learnt of one text makes
+ * the next one faster. One thread at a time. */
+typedef struct gpt2c_encoder gpt2c_encoder;
+/* Takes the next tok [n_tok], borrowed during the call; non-zero ends it: GPT2C_E_CANCELLED. */
+typedef int (*gpt2c_tokens_fn)(void *user, const gpt2c_token *tok, size_t n_tok);
+
+/* n_threads: 0 for gpt2c_cpu_threads(); the ids do not depend on it. More than one are used for
+ * pieces of text of a megabyte and more, each fed in one call. */
+GPT2C_API gpt2c_status gpt2c_encoder_create(gpt2c_encoder **out, const gpt2c_tokenizer *tokenizer,
+                                            gpt2c_special special, int32_t n_threads,
+                                            gpt2c_tokens_fn fn, void *user, gpt2c_error *err);
+GPT2C_API void gpt2c_encoder_free(gpt2c_encoder **encoder); /* before the tokenizer is closed */
+/* The next bytes of the text, cut anywhere. The ids are those that one call of encode gives for the
+ * whole text; they come when no later byte can change them. */
+GPT2C_API gpt2c_status gpt2c_encoder_feed(gpt2c_encoder *encoder, const char *text,
+                                          size_t text_bytes, gpt2c_error *err);
+/* Ends the text; the encoder is then ready for the next one. After a failure of either call, too. */
+GPT2C_API gpt2c_status gpt2c_encoder_finish(gpt2c_encoder *encoder, gpt2c_error *err);
+
+/* How the ids come about: the text is cut into pieces, each begins as one token per byte, and the
+ * merge of lowest rank is applied, the leftmost of equals, until none is left. */
+typedef struct gpt2c_explain_step {
+    gpt2c_range piece; /* in bytes of the text                                             */
+    int32_t step;      /* 0: the piece as it begins; n: after its n-th merge               */
+    int32_t rank;      /* of that merge, from 0; -1 at step 0                              */
+    int32_t at;        /* the index in tok of the token made, which was two; -1 at step 0  */
+    bool last;         /* no merge applies any more: tok are the ids of the piece          */
+    const gpt2c_token *tok; /* [n_tok], borrowed during the call                           */
+    size_t n_tok;
+} gpt2c_explain_step;
+
+/* Non-zero ends it: GPT2C_E_CANCELLED. */
+typedef int (*gpt2c_explain_fn)(void *user, const gpt2c_explain_step *step);
+/* Calls fn for each step of each piece. A special token, and a piece of more than 1,024 bytes, is
+ * one step with its ids. */
+GPT2C_API gpt2c_status gpt2c_tokenizer_explain(const gpt2c_tokenizer *tokenizer, const char *text,
+                                               size_t text_bytes, gpt2c_special special,
+                                               gpt2c_explain_fn fn, void *user, gpt2c_error *err);
 
 /* ---- session --------------------------------------------------------------------------------- */
 

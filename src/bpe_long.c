@@ -1,0 +1,356 @@
+/* The tables: a trie of all tokens that encode to themselves, and for each the merge that makes it.
+ * A token that merges never yield from its own bytes can stand in no encoding (fact 1), so such
+ * tokens stay out and every token has exactly one tree of merges. */
+#include "bpe_long.h"
+
+#include "status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { RANK_BYTE = -1, RANK_NEVER = -2, KNOWN_BITS = 12 };
+
+struct bpe_long {
+    const struct vocab *vocab;
+    int32_t *rank;          /* [n_vocab] of the merge that makes the token                  */
+    uint32_t *left, *right; /* [n_vocab] what that merge joins                              */
+    uint32_t *shorter;      /* [n_vocab] the longest token that is a proper prefix          */
+    uint32_t root[256];     /* the node of each byte                                        */
+    uint32_t *node_token;   /* [n_nodes] the token that ends here, or VOCAB_NONE            */
+    uint64_t *edges;        /* (node, byte) + 1 and the child in one word; open addressing  */
+    unsigned edges_shift;
+    uint32_t n_nodes;
+};
+
+void bpe_long_free(struct bpe_long *t)
+{
+    if (t) {
+        free(t->rank);
+        free(t->left);
+        free(t->right);
+        free(t->shorter);
+        free(t->node_token);
+        free(t->edges);
+        free(t);
+    }
+}
+
+void bpe_long_scratch_free(struct bpe_long_scratch *scratch)
+{
+    free(scratch->dead);
+    free(scratch->known);
+    free(scratch->first);
+    free(scratch->last);
+    memset(scratch, 0, sizeof *scratch);
+}
+
+/* ---- neighbours ------------------------------------------------------------------------------ */
+
+/* Do l and r side by side stay two tokens until a merge of rank `limit` takes one of them away?
+ * Walks their merges backwards in time, the later of the two first. While two parts face each
+ * other, a merge of both would come first if its rank is below that of the merge that ends the
+ * meeting, or equal when that one lies to the right: of equals the leftmost is first. */
+static bool stay(const struct bpe_long *t, uint32_t l, uint32_t r, uint32_t limit)
+{
+    for (;;) {
+        if (vocab_rank(t->vocab, l, r) < limit) {
+            return false;
+        }
+        if (t->rank[l] == RANK_BYTE && t->rank[r] == RANK_BYTE) {
+            return true;
+        }
+        if (t->rank[l] > t->rank[r]) {
+            limit = (uint32_t)t->rank[l];
+            l = t->right[l];
+        } else {
+            limit = (uint32_t)t->rank[r] + 1;
+            r = t->left[r];
+        }
+    }
+}
+
+/* stay() to the end of time, with a memory for the pairs of late. */
+static bool neighbours(const struct bpe_long *t, uint64_t *known, uint32_t l, uint32_t r)
+{
+    const uint64_t pair = (uint64_t)l << VOCAB_ID_BITS | r;
+    uint64_t *const slot = &known[pair * UINT64_C(0x9e3779b97f4a7c15) >> (64 - KNOWN_BITS)];
+    if (*slot >> 1 != pair + 1) {
+        *slot = (pair + 1) << 1 | stay(t, l, r, VOCAB_NONE);
+    }
+    return *slot & 1;
+}
+
+/* ---- trie ------------------------------------------------------------------------------------ */
+
+static uint64_t *edge_slot(const struct bpe_long *t, uint32_t node, unsigned char byte)
+{
+    const uint32_t key = (node << 8 | byte) + 1;
+    const size_t mask = ((size_t)1 << (64 - t->edges_shift)) - 1;
+    size_t at = (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> t->edges_shift);
+    while (t->edges[at] && t->edges[at] >> 32 != key) {
+        at = (at + 1) & mask;
+    }
+    return &t->edges[at];
+}
+
+static uint32_t child(const struct bpe_long *t, uint32_t node, unsigned char byte)
+{
+    const uint64_t edge = *edge_slot(t, node, byte);
+    return edge ? (uint32_t)edge : VOCAB_NONE;
+}
+
+static void insert_token(struct bpe_long *t, uint32_t id)
+{
+    size_t n = 0;
+    const unsigned char *const bytes = vocab_bytes(t->vocab, id, &n);
+    uint32_t node = t->root[bytes[0]];
+    for (size_t i = 1; i < n; i++) {
+        uint64_t *const edge = edge_slot(t, node, bytes[i]);
+        if (*edge == 0) {
+            t->node_token[t->n_nodes] = VOCAB_NONE;
+            *edge = (uint64_t)((node << 8 | bytes[i]) + 1) << 32 | t->n_nodes++;
+        }
+        node = (uint32_t)*edge;
+    }
+    t->node_token[node] = id;
+}
+
+static uint32_t longest(const struct bpe_long *t, const unsigned char *p, const unsigned char *end)
+{
+    uint32_t node = t->root[*p++];
+    uint32_t best = t->node_token[node];
+    while (p < end) {
+        node = child(t, node, *p++);
+        if (node == VOCAB_NONE) {
+            break;
+        }
+        best = t->node_token[node] != VOCAB_NONE ? t->node_token[node] : best;
+    }
+    return best;
+}
+
+static uint32_t token_bytes(const struct bpe_long *t, uint32_t id)
+{
+    return t->vocab->begin[id + 1] - t->vocab->begin[id];
+}
+
+/* ---- creation -------------------------------------------------------------------------------- */
+
+/* What the merges join, by rank: the pairs hold it scattered. */
+static void list_merges(const struct vocab *v, uint32_t (*joined)[2])
+{
+    const size_t n_slots = (size_t)1 << (64 - v->pairs_shift);
+    for (size_t i = 0; i < n_slots; i++) {
+        const uint64_t slot = v->pairs[i];
+        if (slot != UINT64_MAX) {
+            const uint32_t rank = (uint32_t)(slot & ((1u << VOCAB_RANK_BITS) - 1));
+            joined[rank][0] = (uint32_t)(slot >> (VOCAB_RANK_BITS + VOCAB_ID_BITS));
+            joined[rank][1] = (uint32_t)(slot >> VOCAB_RANK_BITS) & ((1u << VOCAB_ID_BITS) - 1);
+        }
+    }
+}
+
+/* A merge makes its token from the token's bytes alone if both halves come about so, and nothing
+ * joins them across the middle before. */
+static gpt2c_status make_trees(struct bpe_long *t, gpt2c_error *err)
+{
+    const struct vocab *const v = t->vocab;
+    uint32_t(*const joined)[2] = malloc((v->n_merges + 1) * sizeof *joined);
+    if (!joined) {
+        return status_fail(err, GPT2C_E_NOMEM, "no memory for the merges");
+    }
+    list_merges(v, joined);
+    for (uint32_t id = 0; id < v->n_vocab; id++) {
+        t->rank[id] = RANK_NEVER;
+    }
+    for (unsigned byte = 0; byte < 256; byte++) {
+        t->rank[v->byte_token[byte]] = RANK_BYTE;
+    }
+    for (uint32_t rank = 0; rank < v->n_merges; rank++) {
+        const uint32_t made = v->made[rank];
+        const uint32_t l = joined[rank][0];
+        const uint32_t r = joined[rank][1];
+        if (t->rank[made] == RANK_NEVER && t->rank[l] != RANK_NEVER && t->rank[r] != RANK_NEVER &&
+            stay(t, l, r, rank)) {
+            t->rank[made] = (int32_t)rank;
+            t->left[made] = l;
+            t->right[made] = r;
+        }
+    }
+    free(joined);
+    return GPT2C_OK;
+}
+
+static void make_trie(struct bpe_long *t)
+{
+    const struct vocab *const v = t->vocab;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        t->root[byte] = t->n_nodes++;
+        t->node_token[t->root[byte]] = v->byte_token[byte];
+    }
+    for (uint32_t id = 0; id < v->n_vocab; id++) {
+        if (t->rank[id] >= 0) {
+            insert_token(t, id);
+        }
+    }
+    for (uint32_t id = 0; id < v->n_vocab; id++) {
+        if (t->rank[id] >= 0) {
+            const unsigned char *const bytes = v->bytes + v->begin[id];
+            t->shorter[id] = longest(t, bytes, bytes + token_bytes(t, id) - 1);
+        }
+    }
+    for (unsigned byte = 0; byte < 256; byte++) {
+        t->shorter[v->byte_token[byte]] = VOCAB_NONE;
+    }
+}
+
+gpt2c_status bpe_long_create(struct bpe_long **out, const struct vocab *v, gpt2c_error *err)
+{
+    struct bpe_long *const t = calloc(1, sizeof *t);
+    const size_t max_nodes = (size_t)v->begin[v->n_vocab] + 256;
+    gpt2c_status st = GPT2C_OK;
+    *out = NULL;
+    if (t) {
+        t->vocab = v;
+        t->edges_shift = vocab_table_shift(max_nodes);
+        t->rank = malloc(v->n_vocab * sizeof *t->rank);
+        t->left = malloc(v->n_vocab * sizeof *t->left);
+        t->right = malloc(v->n_vocab * sizeof *t->right);
+        t->shorter = malloc(v->n_vocab * sizeof *t->shorter);
+        t->node_token = malloc(max_nodes * sizeof *t->node_token);
+        t->edges = calloc((size_t)1 << (64 - t->edges_shift), sizeof *t->edges);
+    }
+    if (!t || !t->rank || !t->left || !t->right || !t->shorter || !t->node_token || !t->edges) {
+        st = status_fail(err, GPT2C_E_NOMEM, "no memory for the tables of long pieces");
+    }
+    if (!st) {
+        st = make_trees(t, err);
+    }
+    if (st) {
+        bpe_long_free(t);
+        return st;
+    }
+    make_trie(t);
+    *out = t;
+    return GPT2C_OK;
+}
+
+/* ---- encoding -------------------------------------------------------------------------------- */
+
+static gpt2c_status reserve(struct bpe_long_scratch *s, size_t n, gpt2c_error *err)
+{
+    const size_t n_words = n / 64 + 1;
+    if (!s->known) {
+        s->known = calloc((size_t)1 << KNOWN_BITS, sizeof *s->known);
+    }
+    if (n_words > s->cap_dead) {
+        free(s->dead);
+        s->dead = malloc(n_words * sizeof *s->dead);
+        s->cap_dead = s->dead ? n_words : 0;
+    }
+    if (!s->known || !s->dead) {
+        return status_fail(err, GPT2C_E_NOMEM, "no memory to encode a piece of %zu bytes", n);
+    }
+    memset(s->dead, 0, n_words * sizeof *s->dead);
+    return GPT2C_OK;
+}
+
+gpt2c_status bpe_long_encode(const struct bpe_long *t, struct bpe_long_scratch *s,
+                             const unsigned char *piece, size_t n, uint32_t *out, size_t *n_out,
+                             gpt2c_error *err)
+{
+    const gpt2c_status st = reserve(s, n, err);
+    size_t n_tok = 0;
+    size_t pos = 0;
+    *n_out = 0;
+    if (st) {
+        return st;
+    }
+    uint32_t token = longest(t, piece, piece + n);
+    while (pos < n) {
+        const size_t next = pos + token_bytes(t, token);
+        if (!(s->dead[next / 64] >> (next % 64) & 1) &&
+            (n_tok == 0 || neighbours(t, s->known, out[n_tok - 1], token))) {
+            out[n_tok++] = token;
+            pos = next;
+            token = pos < n ? longest(t, piece + pos, piece + n) : VOCAB_NONE;
+            continue;
+        }
+        token = t->shorter[token];
+        while (token == VOCAB_NONE) {
+            s->dead[pos / 64] |= UINT64_C(1) << (pos % 64);
+            token = out[--n_tok];
+            pos -= token_bytes(t, token);
+            token = t->shorter[token];
+        }
+    }
+    *n_out = n_tok;
+    return GPT2C_OK;
+}
+
+/* For every end in a tail of the piece, the first and the last token of the tail's encoding up to
+ * there. */
+static void settle_tail(const struct bpe_long *t, struct bpe_long_scratch *s,
+                        const unsigned char *tail, size_t n)
+{
+    for (size_t i = 0; i <= n; i++) {
+        s->last[i] = VOCAB_NONE;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint32_t node = t->root[tail[i]];
+        for (size_t end = i + 1; node != VOCAB_NONE; end++) {
+            const uint32_t token = t->node_token[node];
+            if (token != VOCAB_NONE && s->last[end] == VOCAB_NONE &&
+                (i == 0 || neighbours(t, s->known, s->last[i], token))) {
+                s->last[end] = token;
+                s->first[end] = i == 0 ? token : s->first[i];
+            }
+            node = end < n ? child(t, node, tail[end]) : VOCAB_NONE;
+        }
+    }
+}
+
+gpt2c_status bpe_long_settled(const struct bpe_long *t, struct bpe_long_scratch *s,
+                              const unsigned char *piece, size_t n, bool whole_chars,
+                              const uint32_t *tok, size_t n_tok, size_t *n_settled, size_t *n_bytes,
+                              gpt2c_error *err)
+{
+    const size_t reach = t->vocab->max_bytes;
+    *n_settled = 0;
+    *n_bytes = 0;
+    if (n + 1 > s->cap_settled) {
+        free(s->first);
+        free(s->last);
+        s->first = malloc((n + 1) * sizeof *s->first);
+        s->last = malloc((n + 1) * sizeof *s->last);
+        s->cap_settled = s->first && s->last ? n + 1 : 0;
+        if (!s->cap_settled) {
+            return status_fail(err, GPT2C_E_NOMEM, "no memory to encode a piece of %zu bytes", n);
+        }
+    }
+    /* Whatever follows, the encoding has a boundary among the last `reach` ends, and before it the
+     * encoding up to there. The tokens before the tail are settled if for each of these ends the
+     * tail's own encoding can follow them. */
+    size_t n_tail = 0;
+    for (size_t want = 4 * reach; want < n; want *= 2) {
+        while (n_tok > 0 &&
+               (n_tail < want || (whole_chars && (piece[n - n_tail] & 0xc0) == 0x80))) {
+            n_tail += token_bytes(t, tok[--n_tok]);
+        }
+        if (n_tok == 0) {
+            break;
+        }
+        const unsigned char *const tail = piece + n - n_tail;
+        bool settled = true;
+        settle_tail(t, s, tail, n_tail);
+        for (size_t end = n_tail - reach + 1; end <= n_tail && settled; end++) {
+            settled = neighbours(t, s->known, tok[n_tok - 1], s->first[end]);
+        }
+        if (settled) {
+            *n_settled = n_tok;
+            *n_bytes = n - n_tail;
+            break;
+        }
+    }
+    return GPT2C_OK;
+}
