@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include "outfile.h"
+#include "sigbus.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -74,8 +75,17 @@ static int exit_code_of(gpt2c_status status)
     return EXIT_RUNTIME;
 }
 
+int cli_check_weights(void)
+{
+    const char *file = sigbus_file();
+    return file ? cli_fail(EXIT_FILE, "%s: file truncated while mapped", file) : EXIT_OK;
+}
+
 int cli_fail_status(const gpt2c_error *err)
 {
+    if (sigbus_file()) { /* whatever failed, zeros in place of weights are why */
+        return cli_check_weights();
+    }
     if (err->code == GPT2C_E_CANCELLED) {
         return cli_fail(EXIT_INTERRUPTED, "interrupted");
     }
@@ -171,11 +181,14 @@ bool cli_interrupted(void)
 int cli_cancel(void *unused)
 {
     (void)unused;
-    return cli_interrupted();
+    return cli_interrupted() || sigbus_file();
 }
 
 int cli_finish(int code)
 {
+    if (code == EXIT_OK) {
+        code = cli_check_weights();
+    }
     errno = 0;
     const bool failed = fflush(stdout) != 0 || ferror(stdout);
     if (failed && code == EXIT_OK) {

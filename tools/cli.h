@@ -112,6 +112,9 @@ int cli_parse_list(const char *text, const char *what, int32_t n, int32_t **list
 int cli_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The same for an error of the library; returns the exit code that belongs to it. */
 int cli_fail_status(const gpt2c_error *err);
+/* EXIT_FILE with a message when a mapped file of weights was found truncated: what was computed
+ * since is void. */
+int cli_check_weights(void);
 /* "gpt2c: …" on stderr unless -q. */
 void cli_note(const struct cli_common *common, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

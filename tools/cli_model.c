@@ -1,6 +1,8 @@
 /* Opening what the common options name: the model, its tokenizer, and text as token ids. */
 #include "cli.h"
 
+#include "sigbus.h"
+
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,7 @@ static int open_model(const struct cli_common *common, const char *path, gpt2c_m
     if (gpt2c_model_open(model, path, &params, &err)) {
         return cli_fail_status(&err);
     }
+    sigbus_watch(*model);
     if (common->verbose) {
         const gpt2c_hparams *hp = gpt2c_model_hparams(*model);
         cli_note(common, "model %s: %d layers, %d heads, width %d, %s, %s kernels", path,

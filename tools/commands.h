@@ -6,6 +6,9 @@
 #include "cli.h"
 
 extern const struct cli_command cmd_next;
+extern const struct cli_command cmd_inspect;
+extern const struct cli_command cmd_verify;
+extern const struct cli_command cmd_convert;
 extern const struct cli_command cmd_bench;
 
 #endif

@@ -8,6 +8,9 @@
 
 static const struct cli_command *const commands[] = {
     &cmd_next,
+    &cmd_inspect,
+    &cmd_verify,
+    &cmd_convert,
     &cmd_bench,
     NULL,
 };

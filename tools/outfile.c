@@ -169,6 +169,11 @@ static int write_stdout(const char *data, size_t n)
 int outfile_commit(struct outfile *out)
 {
     const char *name = out->name;
+    const int code = cli_check_weights();
+    if (code) {
+        outfile_discard(out);
+        return code;
+    }
     int why = close_stream(out);
     if (!why && out->temporary) {
         why = rename(out->temporary, out->path) == 0 ? 0 : errno;
