@@ -144,19 +144,16 @@ int outfile_open(struct outfile *out, const char *path)
     return EXIT_OK;
 }
 
-/* Closes f; returns 0 or the errno of what went wrong since it was opened. */
-static int close_stream(FILE *f)
+/* Closes out->f; returns 0 or the errno of what went wrong since it was opened. */
+static int close_stream(struct outfile *out)
 {
-    if (ferror(f)) {
-        /* The write that failed left its reason in an errno that is gone: fail once more. */
-        clearerr(f);
-        fputc('\n', f);
-    }
     errno = 0;
-    int why = fflush(f) == 0 ? 0 : errno;
-    if (fclose(f) != 0 && !why) {
+    const bool failed = ferror(out->f) || fflush(out->f) != 0;
+    int why = failed ? (errno ? errno : EIO) : 0;
+    if (fclose(out->f) != 0 && !why) {
         why = errno;
     }
+    out->f = NULL;
     return why;
 }
 
@@ -177,10 +174,7 @@ int outfile_commit(struct outfile *out)
         outfile_discard(out);
         return code;
     }
-    const bool failed = ferror(out->f) != 0;
-    int why = close_stream(out->f);
-    why = failed && !why ? EIO : why;
-    out->f = NULL;
+    int why = close_stream(out);
     if (!why && out->temporary) {
         why = rename(out->temporary, out->path) == 0 ? 0 : errno;
         if (!why) {
