@@ -8,6 +8,8 @@
 
 static const struct cli_command *const commands[] = {
     &cmd_next,
+    &cmd_dump,
+    &cmd_ppl,
     &cmd_inspect,
     &cmd_verify,
     &cmd_convert,

@@ -144,16 +144,19 @@ int outfile_open(struct outfile *out, const char *path)
     return EXIT_OK;
 }
 
-/* Closes out->f; returns 0 or the errno of what went wrong since it was opened. */
-static int close_stream(struct outfile *out)
+/* Closes f; returns 0 or the errno of what went wrong since it was opened. */
+static int close_stream(FILE *f)
 {
+    if (ferror(f)) {
+        /* The write that failed left its reason in an errno that is gone: fail once more. */
+        clearerr(f);
+        fputc('\n', f);
+    }
     errno = 0;
-    const bool failed = ferror(out->f) || fflush(out->f) != 0;
-    int why = failed ? (errno ? errno : EIO) : 0;
-    if (fclose(out->f) != 0 && !why) {
+    int why = fflush(f) == 0 ? 0 : errno;
+    if (fclose(f) != 0 && !why) {
         why = errno;
     }
-    out->f = NULL;
     return why;
 }
 
@@ -174,7 +177,10 @@ int outfile_commit(struct outfile *out)
         outfile_discard(out);
         return code;
     }
-    int why = close_stream(out);
+    const bool failed = ferror(out->f) != 0;
+    int why = close_stream(out->f);
+    why = failed && !why ? EIO : why;
+    out->f = NULL;
     if (!why && out->temporary) {
         why = rename(out->temporary, out->path) == 0 ? 0 : errno;
         if (!why) {

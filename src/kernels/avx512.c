@@ -1,13 +1,20 @@
 /* The avx512 tier: the kernels of vec_*.h over AVX-512 registers. */
+#include "cpu.h"
+#include "kernels/avx512.h"
+
 #include "kernels/vec_avx512.h"
-#include "kernels/vec_linear.h"
+
 #include "kernels/vec_attention.h"
+#include "kernels/vec_linear.h"
 #include "kernels/vec_math.h"
 
 static const struct linear_kernel *linear(gpt2c_dtype dtype, enum weight_type type, bool out_major,
                                           int32_t m)
 {
     (void)dtype;
+    if (type == W_I8 && cpu_has_vnni()) {
+        return &avx512_vnni;
+    }
     return vec_linear(type, out_major, m);
 }
 

@@ -7,6 +7,8 @@
 #ifndef VEC_ATTENTION_H
 #define VEC_ATTENTION_H
 
+#include "kernels/vec_weights.h"
+
 enum {
     MIX_BLOCK = 64, /* positions in a chain of mix */
     ATT_ONE = 4,    /* independent chains for one row */
@@ -18,24 +20,31 @@ INLINE void scores_tile(float *s, size_t lds, const float *q, size_t ldq, const 
                         int32_t n_block, int32_t d_head, float scale)
 {
     vf acc[ATT_M][ATT_ONE];
+    UNROLL
     for (int32_t r = 0; r < m; r++) {
+        UNROLL
         for (int32_t b = 0; b < n_block; b++) {
             acc[r][b] = vf_zero();
         }
     }
     for (int32_t d = 0; d < d_head; d++) {
         vf kd[ATT_ONE];
+        UNROLL
         for (int32_t b = 0; b < n_block; b++) {
             kd[b] = vf_load(k + ((size_t)b * (size_t)d_head + (size_t)d) * KV_BLOCK);
         }
+        UNROLL
         for (int32_t r = 0; r < m; r++) {
             const vf qd = vf_set1(q[(size_t)r * ldq + (size_t)d]);
+            UNROLL
             for (int32_t b = 0; b < n_block; b++) {
                 acc[r][b] = vf_fma(qd, kd[b], acc[r][b]);
             }
         }
     }
+    UNROLL
     for (int32_t r = 0; r < m; r++) {
+        UNROLL
         for (int32_t b = 0; b < n_block; b++) {
             vf_store(s + (size_t)r * lds + (size_t)b * KV_BLOCK, vf_mul(acc[r][b], vf_set1(scale)));
         }
@@ -76,7 +85,9 @@ INLINE void mix_tile(float *y, size_t ldy, const float *s, size_t lds, const flo
                      int32_t n_kv, int32_t d_head, int32_t n_v, int32_t n)
 {
     vf total[ATT_M][ATT_ONE];
+    UNROLL
     for (int32_t r = 0; r < m; r++) {
+        UNROLL
         for (int32_t c = 0; c < n_v; c++) {
             total[r][c] = vf_zero();
         }
@@ -84,7 +95,9 @@ INLINE void mix_tile(float *y, size_t ldy, const float *s, size_t lds, const flo
     for (int32_t i0 = 0; i0 < n_kv; i0 += MIX_BLOCK) {
         const int32_t i1 = least(i0 + MIX_BLOCK, n_kv);
         vf acc[ATT_M][ATT_ONE];
+        UNROLL
         for (int32_t r = 0; r < m; r++) {
+            UNROLL
             for (int32_t c = 0; c < n_v; c++) {
                 acc[r][c] = vf_zero();
             }
@@ -92,24 +105,31 @@ INLINE void mix_tile(float *y, size_t ldy, const float *s, size_t lds, const flo
         for (int32_t iv = i0; iv < i1; iv++) {
             const float *const row = v + (size_t)iv * (size_t)d_head;
             vf vd[ATT_ONE];
+            UNROLL
             for (int32_t c = 0; c < n_v; c++) {
                 const int32_t nc = n - 16 * c;
                 vd[c] = nc >= 16 ? vf_load(row + 16 * c) : vf_load_n(row + 16 * c, nc);
             }
+            UNROLL
             for (int32_t r = 0; r < m; r++) {
                 const vf si = vf_set1(s[(size_t)r * lds + (size_t)iv]);
+                UNROLL
                 for (int32_t c = 0; c < n_v; c++) {
                     acc[r][c] = vf_fma(si, vd[c], acc[r][c]);
                 }
             }
         }
+        UNROLL
         for (int32_t r = 0; r < m; r++) {
+            UNROLL
             for (int32_t c = 0; c < n_v; c++) {
                 total[r][c] = vf_add(total[r][c], acc[r][c]);
             }
         }
     }
+    UNROLL
     for (int32_t r = 0; r < m; r++) {
+        UNROLL
         for (int32_t c = 0; c < n_v; c++) {
             vf_store_n(y + (size_t)r * ldy + 16 * c, total[r][c], least(16, n - 16 * c));
         }

@@ -13,7 +13,7 @@
 #ifndef VEC_LINEAR_H
 #define VEC_LINEAR_H
 
-#define INLINE static inline __attribute__((always_inline))
+#include "kernels/vec_weights.h"
 
 enum {
     KC = 128,             /* terms in a block; I8_GROUP is the same */
@@ -23,48 +23,6 @@ enum {
 };
 
 _Static_assert(KC == I8_GROUP, "a block of int8 terms has one scale");
-
-INLINE int32_t least(int32_t a, int32_t b)
-{
-    return a < b ? a : b;
-}
-
-/* ---- weights --------------------------------------------------------------------------------- */
-
-INLINE size_t weight_bytes(enum weight_type type)
-{
-    return type == W_F32 ? 4 : 2;
-}
-
-INLINE vf load_weights(const uint8_t *p, enum weight_type type)
-{
-    return type == W_F32 ? vf_load_f32(p) : type == W_BF16 ? vf_load_bf16(p) : vf_load_f16(p);
-}
-
-INLINE vf load_weights_n(const uint8_t *p, int32_t n, enum weight_type type)
-{
-    if (n == 16) {
-        return load_weights(p, type);
-    }
-    return type == W_F32    ? vf_load_f32_n(p, n)
-           : type == W_BF16 ? vf_load_bf16_n(p, n)
-                            : vf_load_f16_n(p, n);
-}
-
-/* ---- the end of a sum ------------------------------------------------------------------------ */
-
-/* y[j … j+n-1] of row r from finished sums. */
-INLINE void put(const struct linear_args *a, int32_t r, int32_t j, int32_t n, vf sum)
-{
-    float *const y = a->y + (size_t)r * a->ldy + j;
-    if (a->w->bias) {
-        sum = vf_add(sum, vf_load_n(a->w->bias + j, n));
-    }
-    if (a->add) {
-        sum = vf_add(vf_load_n(y, n), sum);
-    }
-    vf_store_n(y, sum, n);
-}
 
 /* ---- few rows, Conv1D order ------------------------------------------------------------------ */
 
@@ -76,7 +34,9 @@ INLINE void few_terms(float *sums, size_t lds, const uint8_t *w, size_t row_byte
     int32_t j = 0;
     for (; j + 16 * FEW_V <= n; j += 16 * FEW_V) {
         vf wk[FEW_K][FEW_V];
+        UNROLL
         for (int32_t k = 0; k < n_k; k++) {
+            UNROLL
             for (int32_t v = 0; v < FEW_V; v++) {
                 const size_t at = (size_t)(j + 16 * v) * weight_bytes(type);
                 wk[k][v] = load_weights(w + (size_t)k * row_bytes + at, type);
@@ -85,15 +45,19 @@ INLINE void few_terms(float *sums, size_t lds, const uint8_t *w, size_t row_byte
         for (int32_t r = 0; r < m; r++) {
             float *const s = sums + (size_t)r * lds + j;
             vf acc[FEW_V];
+            UNROLL
             for (int32_t v = 0; v < FEW_V; v++) {
                 acc[v] = first ? vf_zero() : vf_load(s + 16 * v);
             }
+            UNROLL
             for (int32_t k = 0; k < n_k; k++) {
                 const vf xk = vf_set1(x[(size_t)r * ldx + (size_t)k]);
+                UNROLL
                 for (int32_t v = 0; v < FEW_V; v++) {
                     acc[v] = vf_fma(xk, wk[k][v], acc[v]);
                 }
             }
+            UNROLL
             for (int32_t v = 0; v < FEW_V; v++) {
                 vf_store(s + 16 * v, acc[v]);
             }
@@ -101,6 +65,7 @@ INLINE void few_terms(float *sums, size_t lds, const uint8_t *w, size_t row_byte
     }
     for (; j < n; j += 16) {
         vf wk[FEW_K];
+        UNROLL
         for (int32_t k = 0; k < n_k; k++) {
             wk[k] = load_weights_n(w + (size_t)k * row_bytes + (size_t)j * weight_bytes(type),
                                    least(16, n - j), type);
@@ -108,6 +73,7 @@ INLINE void few_terms(float *sums, size_t lds, const uint8_t *w, size_t row_byte
         for (int32_t r = 0; r < m; r++) {
             float *const s = sums + (size_t)r * lds + j;
             vf acc = first ? vf_zero() : vf_load(s);
+            UNROLL
             for (int32_t k = 0; k < n_k; k++) {
                 acc = vf_fma(vf_set1(x[(size_t)r * ldx + (size_t)k]), wk[k], acc);
             }
@@ -182,11 +148,13 @@ INLINE void few_rows_panel(const struct linear_args *a, int32_t r0, int32_t n_m,
     const float *const scale = w->scale + (size_t)panel * (size_t)n_group * 16;
     const float *const x = a->x + (size_t)r0 * a->ldx;
     vf total[TILE_M];
+    UNROLL
     for (int32_t r = 0; r < n_m; r++) {
         total[r] = vf_zero();
     }
     for (int32_t k0 = 0; k0 < w->n_in; k0 += KC) {
         vf acc[TILE_M];
+        UNROLL
         for (int32_t r = 0; r < n_m; r++) {
             acc[r] = vf_zero();
         }
@@ -194,16 +162,19 @@ INLINE void few_rows_panel(const struct linear_args *a, int32_t r0, int32_t n_m,
         for (int32_t k = k0; k < k1; k += 4) {
             for (int32_t i = 0; i < least(4, k1 - k); i++) {
                 const vf wk = vf_load_i8(p + (size_t)(k / 4) * 64, i);
+                UNROLL
                 for (int32_t r = 0; r < n_m; r++) {
                     acc[r] = vf_fma(vf_set1(x[(size_t)r * a->ldx + (size_t)(k + i)]), wk, acc[r]);
                 }
             }
         }
         const vf s = vf_load(scale + k0 / KC * 16);
+        UNROLL
         for (int32_t r = 0; r < n_m; r++) {
             total[r] = vf_fma(acc[r], s, total[r]);
         }
     }
+    UNROLL
     for (int32_t r = 0; r < n_m; r++) {
         put(a, r0 + r, panel * 16, n, total[r]);
     }
@@ -237,6 +208,7 @@ static void tiles_prepare(void *xp, const struct linear_args *a, int32_t r0, int
     const int32_t n_in = a->w->n_in;
     for (int32_t r = r0; r < r1; r += TILE_M) {
         float *const tile = (float *)xp + (size_t)r * (size_t)n_in;
+        UNROLL
         for (int32_t i = 0; i < TILE_M; i++) {
             const float *const x = a->x + (size_t)(r + i) * a->ldx;
             for (int32_t k = 0; k < n_in; k++) {
@@ -259,6 +231,7 @@ INLINE void copy_panel(float *panel, const struct matrix *w, int32_t j, int32_t 
     const uint8_t *const wj = (const uint8_t *)w->w + (size_t)j * weight_bytes(type);
     for (int32_t k = 0; k < w->n_in; k++) {
         const uint8_t *const row = wj + (size_t)k * row_bytes;
+        UNROLL
         for (int32_t v = 0; v < TILE_V; v++) {
             const int32_t nv = least(16, n - 16 * v);
             vf_store(panel + (size_t)k * NR + 16 * v,
@@ -271,6 +244,7 @@ INLINE void copy_panel(float *panel, const struct matrix *w, int32_t j, int32_t 
 static void copy_panel_i8(float *panel, const struct matrix *w, int32_t j, int32_t n)
 {
     const size_t n_quad = (size_t)(w->n_in + 3) / 4;
+    UNROLL
     for (int32_t v = 0; v < TILE_V; v++) {
         const uint8_t *const p = (const uint8_t *)w->w + (size_t)(j / 16 + v) * n_quad * 64;
         for (int32_t k = 0; k < w->n_in; k++) {
@@ -290,28 +264,35 @@ INLINE void many_rows_tile(const struct linear_args *a, const float *xt, const f
     for (int32_t k0 = 0; k0 < w->n_in; k0 += KC) {
         const int32_t k1 = least(k0 + KC, w->n_in);
         vf acc[TILE_M][TILE_V];
+        UNROLL
         for (int32_t r = 0; r < TILE_M; r++) {
+            UNROLL
             for (int32_t v = 0; v < TILE_V; v++) {
                 acc[r][v] = vf_zero();
             }
         }
         for (int32_t k = k0; k < k1; k++) {
             vf wk[TILE_V];
+            UNROLL
             for (int32_t v = 0; v < TILE_V; v++) {
                 wk[v] = vf_load(panel + (size_t)k * NR + 16 * v);
             }
+            UNROLL
             for (int32_t r = 0; r < TILE_M; r++) {
                 const vf xk = vf_set1(xt[(size_t)k * TILE_M + (size_t)r]);
+                UNROLL
                 for (int32_t v = 0; v < TILE_V; v++) {
                     acc[r][v] = vf_fma(xk, wk[v], acc[r][v]);
                 }
             }
         }
+        UNROLL
         for (int32_t v = 0; v < TILE_V; v++) {
             const size_t p = (size_t)(j / 16 + v);
             const vf scale = scaled && 16 * v < n
                                  ? vf_load(w->scale + (p * n_group + (size_t)(k0 / KC)) * 16)
                                  : vf_set1(1);
+            UNROLL
             for (int32_t r = 0; r < TILE_M; r++) {
                 float *const t = &total[r][16 * v];
                 const vf sum = k0 == 0 ? vf_zero() : vf_load(t);
@@ -374,7 +355,9 @@ INLINE void dot_tile(const struct linear_args *a, int32_t r0, int32_t n_m, int32
     const uint8_t *const wj = (const uint8_t *)w->w + (size_t)j0 * row_bytes;
     const float *const x = a->x + (size_t)r0 * a->ldx;
     vf acc[DOT_J][DOT_M];
+    UNROLL
     for (int32_t j = 0; j < n_j; j++) {
+        UNROLL
         for (int32_t r = 0; r < n_m; r++) {
             acc[j][r] = vf_zero();
         }
@@ -382,20 +365,25 @@ INLINE void dot_tile(const struct linear_args *a, int32_t r0, int32_t n_m, int32
     for (int32_t k = 0; k < w->n_in; k += 16) {
         const int32_t n = least(16, w->n_in - k);
         vf wk[DOT_J];
+        UNROLL
         for (int32_t j = 0; j < n_j; j++) {
             const uint8_t *const p = wj + (size_t)j * (size_t)step * row_bytes;
             wk[j] = load_weights_n(p + (size_t)k * weight_bytes(type), n, type);
         }
+        UNROLL
         for (int32_t r = 0; r < n_m; r++) {
             const float *const xr = x + (size_t)r * a->ldx + (size_t)k;
             const vf xk = n == 16 ? vf_load(xr) : vf_load_n(xr, n);
+            UNROLL
             for (int32_t j = 0; j < n_j; j++) {
                 acc[j][r] = vf_fma(xk, wk[j], acc[j][r]);
             }
         }
     }
+    UNROLL
     for (int32_t j = 0; j < n_j; j++) {
         const int32_t col = j0 + j * step;
+        UNROLL
         for (int32_t r = 0; r < n_m; r++) {
             float *const y = a->y + (size_t)(r0 + r) * a->ldy + col;
             const float sum = vf_sum(acc[j][r]) + (w->bias ? w->bias[col] : 0);

@@ -1,0 +1,9 @@
+/* The parts of the AVX-512 tier that need more than its flags; avx512.c picks them at run time. */
+#ifndef AVX512_H
+#define AVX512_H
+
+#include "kernels/kernels.h"
+
+extern const struct linear_kernel avx512_vnni; /* W_I8, any m; for cpu_has_vnni() */
+
+#endif
