@@ -169,6 +169,24 @@ static int write_stdout(const char *data, size_t n)
     return why;
 }
 
+int outfile_spill(struct outfile *out, size_t n_bytes)
+{
+    if (out->path || fflush(out->f) != 0 || !out->buffer || out->n_buffer <= n_bytes) {
+        return EXIT_OK; /* an error of the stream is reported by commit */
+    }
+    int why = close_stream(out);
+    if (!why) {
+        why = write_stdout(out->buffer, out->n_buffer);
+    }
+    free(out->buffer);
+    out->buffer = NULL;
+    out->f = why ? NULL : open_memstream(&out->buffer, &out->n_buffer);
+    if (!why && !out->f) {
+        why = errno;
+    }
+    return why ? fail_errno(out->name, why) : EXIT_OK;
+}
+
 int outfile_commit(struct outfile *out)
 {
     const char *name = out->name;

@@ -17,6 +17,9 @@ struct outfile {
  * name, renamed by commit. Anything else (FIFO, device): written straight. Each returns an exit
  * code and prints its error. */
 int outfile_open(struct outfile *out, const char *path);
+/* For results that may be larger than memory: when stdout has collected more than n_bytes, writes
+ * them and collects anew. A failure after that leaves what was written. Returns an exit code. */
+int outfile_spill(struct outfile *out, size_t n_bytes);
 int outfile_commit(struct outfile *out); /* flush, check, rename; always ends the life of *out */
 void outfile_discard(struct outfile *out); /* leaves nothing behind; ok after commit, or zeroed */
 
