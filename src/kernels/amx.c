@@ -406,7 +406,7 @@ RUN(1, 1, W_I8)
      .prepare = prepare_##n_a, .scratch_bytes = scratch_bytes_##n_b, \
      .run = run_##n_a##n_b##_##type}
 
-/* By parts of the activations, less one. int8 weights come with their own dtype. */
+/* By parts of the activations, less one. */
 static const struct linear_kernel kernels[3][N_WEIGHT_TYPES] = {
     {[W_F32] = KERNEL(1, 1, W_F32), [W_F16] = KERNEL(1, 1, W_F16), [W_BF16] = KERNEL(1, 1, W_BF16),
      [W_I8] = KERNEL(1, 1, W_I8)},
@@ -417,13 +417,10 @@ static const struct linear_kernel kernels[3][N_WEIGHT_TYPES] = {
 static const struct linear_kernel *linear(gpt2c_dtype dtype, enum weight_type type, bool out_major,
                                           int32_t m)
 {
-    if (m <= FEW_ROWS) {
+    if (m <= FEW_ROWS || (type == W_I8 && dtype != GPT2C_DTYPE_INT8)) {
         return kernels_avx512.linear(dtype, type, out_major, m);
     }
-    const int32_t n_a = type == W_I8                    ? 1
-                        : dtype == GPT2C_DTYPE_F32    ? 3
-                        : dtype == GPT2C_DTYPE_BF16X3 ? 2
-                                                        : 1;
+    const int32_t n_a = dtype == GPT2C_DTYPE_F32 ? 3 : dtype == GPT2C_DTYPE_BF16X3 ? 2 : 1;
     return &kernels[n_a - 1][type];
 }
 

@@ -11,8 +11,7 @@
 static const struct linear_kernel *linear(gpt2c_dtype dtype, enum weight_type type, bool out_major,
                                           int32_t m)
 {
-    (void)dtype;
-    if (type == W_I8 && cpu_has_vnni()) {
+    if (dtype == GPT2C_DTYPE_INT8 && type == W_I8 && cpu_has_vnni()) {
         return &avx512_vnni;
     }
     return vec_linear(type, out_major, m);

@@ -66,14 +66,17 @@ static inline void emulated_store(int tile, void *base, long stride)
 
 static inline float emulated_flush(float f)
 {
-    return fpclassify(f) == FP_SUBNORMAL ? copysignf(0, f) : f;
+    uint32_t u;
+    memcpy(&u, &f, sizeof u);
+    u = (u & 0x7f800000u) == 0 ? u & 0x80000000u : u;
+    memcpy(&f, &u, sizeof f);
+    return f;
 }
 
-static inline float emulated_bf16(int tile, uint32_t row, uint32_t i)
+/* Number i of a row of bfloat16. */
+static inline float emulated_bf16(const uint8_t *row, uint32_t i)
 {
-    uint16_t h;
-    memcpy(&h, &emulated_amx.tile[tile][row][2 * i], sizeof h);
-    const uint32_t u = (uint32_t)h << 16;
+    const uint32_t u = (uint32_t)row[2 * i] << 16 | (uint32_t)row[2 * i + 1] << 24;
     float f;
     memcpy(&f, &u, sizeof f);
     return emulated_flush(f);
@@ -81,21 +84,31 @@ static inline float emulated_bf16(int tile, uint32_t row, uint32_t i)
 
 static inline void emulated_dpbf16ps(int c, int a, int b)
 {
-    for (uint32_t m = 0; m < emulated_rows(c); m++) {
-        for (uint32_t n = 0; n < emulated_row_bytes(c) / 4; n++) {
-            float even = 0;
-            float odd = 0;
-            for (uint32_t k = 0; k < emulated_row_bytes(a) / 4; k++) {
-                even = emulated_flush(fmaf(emulated_bf16(a, m, 2 * k), emulated_bf16(b, k, 2 * n),
-                                           even));
-                odd = emulated_flush(fmaf(emulated_bf16(a, m, 2 * k + 1),
-                                          emulated_bf16(b, k, 2 * n + 1), odd));
-            }
-            float sum;
-            memcpy(&sum, &emulated_amx.tile[c][m][4 * n], sizeof sum);
-            sum = emulated_flush(emulated_flush(sum) + emulated_flush(even + odd));
-            memcpy(&emulated_amx.tile[c][m][4 * n], &sum, sizeof sum);
+    float b_even[16][16];
+    float b_odd[16][16];
+    for (uint32_t k = 0; k < 16; k++) {
+        for (uint32_t n = 0; n < 16; n++) {
+            b_even[k][n] = emulated_bf16(emulated_amx.tile[b][k], 2 * n);
+            b_odd[k][n] = emulated_bf16(emulated_amx.tile[b][k], 2 * n + 1);
         }
+    }
+    for (uint32_t m = 0; m < emulated_rows(c); m++) {
+        float even[16] = {0};
+        float odd[16] = {0};
+        float sum[16];
+        for (uint32_t k = 0; k < emulated_row_bytes(a) / 4; k++) {
+            const float a_even = emulated_bf16(emulated_amx.tile[a][m], 2 * k);
+            const float a_odd = emulated_bf16(emulated_amx.tile[a][m], 2 * k + 1);
+            for (uint32_t n = 0; n < 16; n++) {
+                even[n] = emulated_flush(fmaf(a_even, b_even[k][n], even[n]));
+                odd[n] = emulated_flush(fmaf(a_odd, b_odd[k][n], odd[n]));
+            }
+        }
+        memcpy(sum, emulated_amx.tile[c][m], sizeof sum);
+        for (uint32_t n = 0; n < emulated_row_bytes(c) / 4; n++) {
+            sum[n] = emulated_flush(emulated_flush(sum[n]) + emulated_flush(even[n] + odd[n]));
+        }
+        memcpy(emulated_amx.tile[c][m], sum, sizeof sum);
     }
 }
 

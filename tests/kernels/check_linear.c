@@ -218,14 +218,14 @@ static double bound_of(gpt2c_dtype dtype, const struct problem *p, int32_t r, in
     case GPT2C_DTYPE_F32:
         break;
     case GPT2C_DTYPE_BF16X3:
-        return sums + 0x1p-16 * p->size[i];
+        return sums + 3 * 0x1p-16 * p->size[i]; /* what the middle parts leave, and their product */
     case GPT2C_DTYPE_BF16:
-        return sums + 0x1p-8 * p->size[i];
-    case GPT2C_DTYPE_INT8: /* activations to 8 bits of the largest */
+        return sums + 1.01 * 0x1p-7 * p->size[i]; /* both factors, half a unit in the last place */
+    case GPT2C_DTYPE_INT8: /* activations to 8 bits of the largest, or bfloat16 */
         for (int32_t k = 0; k < p->w.n_in; k++) {
             x_max = fmax(x_max, fabsf(p->args.x[(size_t)r * p->args.ldx + (size_t)k]));
         }
-        return sums + x_max / 254 * p->w_sum[j];
+        return sums + 1.01 * fmax(x_max / 254 * p->w_sum[j], 0x1p-7 * p->size[i]);
     }
     return sums;
 }

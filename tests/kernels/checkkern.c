@@ -324,6 +324,11 @@ int main(int argc, char **argv)
         const struct kernels *kern = kernels_select(tier);
         if (kern->tier == tier) {
             run(kern);
+#if HAVE_AMX_EMULATED
+        } else if (tier == GPT2C_CPU_AMX && kern->tier == GPT2C_CPU_AVX512 && !options.bench) {
+            fprintf(stderr, "amx: tiles emulated\n");
+            run(&kernels_amx_emulated);
+#endif
         } else {
             fprintf(stderr, "%s: not built, or not on this machine\n", gpt2c_cpu_name(tier));
         }

@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#if HAVE_AMX_EMULATED
+extern const struct kernels kernels_amx_emulated; /* amx.c behind amx_emulated.h */
+#endif
+
 #define EPS 0x1p-24 /* half a unit in the last place of 1.0f */
 
 struct options {
