@@ -174,7 +174,7 @@ int outfile_spill(struct outfile *out, size_t n_bytes)
     if (out->path || fflush(out->f) != 0 || !out->buffer || out->n_buffer <= n_bytes) {
         return EXIT_OK; /* an error of the stream is reported by commit */
     }
-    int why = close_stream(out);
+    int why = close_stream(out->f);
     if (!why) {
         why = write_stdout(out->buffer, out->n_buffer);
     }
