@@ -53,7 +53,7 @@ static int parse_index(const char *text, const char **p, const char *what, int32
     const long long resolved = x < 0 ? x + n : x;
     if (resolved < 0 || resolved >= n) {
         return cli_fail(EXIT_USAGE,
-                        "--%s %lld is out of range: the model has %d, numbered 0 to %d "
+                        "--%s %lld is out of range: there are %d, numbered 0 to %d "
                         "(or -%d to -1)",
                         what, x, n, n - 1, n);
     }
