@@ -1,0 +1,11 @@
+/* The fixed positional encoding of "Attention Is All You Need". */
+#ifndef SINUSOID_H
+#define SINUSOID_H
+
+#include <stddef.h>
+
+/* Entry (pos, dim) of the encoding of width n_dim: sin(pos * f) for even dim, cos(pos * f) for odd,
+ * f = 10000^-(2i/n_dim) with i = dim/2 rounded down. */
+double sinusoid(size_t pos, size_t dim, size_t n_dim);
+
+#endif
