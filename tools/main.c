@@ -7,9 +7,8 @@
 #include <unistd.h>
 
 static const struct cli_command *const commands[] = {
-    &cmd_tokenize,
-    &cmd_detokenize,
     &cmd_next,
+    &cmd_heads,
     &cmd_dump,
     &cmd_ppl,
     &cmd_inspect,
