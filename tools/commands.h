@@ -8,6 +8,7 @@
 extern const struct cli_command cmd_bench;
 extern const struct cli_command cmd_convert;
 extern const struct cli_command cmd_dump;
+extern const struct cli_command cmd_embed;
 extern const struct cli_command cmd_heads;
 extern const struct cli_command cmd_inspect;
 extern const struct cli_command cmd_next;

@@ -8,6 +8,7 @@
 
 static const struct cli_command *const commands[] = {
     &cmd_next,
+    &cmd_embed,
     &cmd_heads,
     &cmd_dump,
     &cmd_ppl,
