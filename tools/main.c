@@ -10,6 +10,7 @@ static const struct cli_command *const commands[] = {
     &cmd_next,
     &cmd_embed,
     &cmd_heads,
+    &cmd_lens,
     &cmd_dump,
     &cmd_ppl,
     &cmd_inspect,
