@@ -7,6 +7,7 @@
 
 extern const struct cli_command cmd_bench;
 extern const struct cli_command cmd_convert;
+extern const struct cli_command cmd_detokenize;
 extern const struct cli_command cmd_dump;
 extern const struct cli_command cmd_embed;
 extern const struct cli_command cmd_heads;
@@ -14,6 +15,7 @@ extern const struct cli_command cmd_inspect;
 extern const struct cli_command cmd_lens;
 extern const struct cli_command cmd_next;
 extern const struct cli_command cmd_ppl;
+extern const struct cli_command cmd_tokenize;
 extern const struct cli_command cmd_verify;
 
 #endif

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 static const struct cli_command *const commands[] = {
+    &cmd_tokenize,
+    &cmd_detokenize,
     &cmd_next,
     &cmd_embed,
     &cmd_heads,
