@@ -5,6 +5,7 @@
 
 #include "cli.h"
 
+extern const struct cli_command cmd_attn;
 extern const struct cli_command cmd_bench;
 extern const struct cli_command cmd_convert;
 extern const struct cli_command cmd_detokenize;

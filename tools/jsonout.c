@@ -63,13 +63,7 @@ cJSON *jsonout_float(float x)
         return cJSON_CreateNull();
     }
     char text[32];
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)x);
-        if (strtof(text, NULL) == x) {
-            break;
-        }
-    }
-    return cJSON_CreateRaw(text);
+    return cJSON_CreateRaw(text_float(text, x));
 }
 
 cJSON *jsonout_double(double x)

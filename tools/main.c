@@ -10,6 +10,7 @@ static const struct cli_command *const commands[] = {
     &cmd_tokenize,
     &cmd_detokenize,
     &cmd_next,
+    &cmd_attn,
     &cmd_embed,
     &cmd_heads,
     &cmd_lens,

@@ -157,6 +157,17 @@ void text_pad(FILE *f, const char *text, size_t width, bool right)
     fprintf(f, "%*s%s%*s", right ? n_spaces : 0, "", text, right ? 0 : n_spaces, "");
 }
 
+const char *text_float(char out[32], float x)
+{
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(out, 32, "%.*g", digits, (double)x);
+        if (strtof(out, NULL) == x) {
+            break;
+        }
+    }
+    return out;
+}
+
 void text_csv(FILE *f, const char *text)
 {
     if (!strpbrk(text, ",\"\r\n") && *text != ' ') {

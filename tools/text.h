@@ -25,6 +25,8 @@ char *text_token_hf(const gpt2c_tokenizer *tokenizer, gpt2c_token token);
 size_t text_width(const char *text);
 /* Prints text and spaces up to `width` columns; right: the spaces first. */
 void text_pad(FILE *f, const char *text, size_t width, bool right);
+/* The shortest digits (6 to 9) that read back as x, which is finite; returns out. */
+const char *text_float(char out[32], float x);
 /* One field of a CSV line, quoted where that is needed. */
 void text_csv(FILE *f, const char *text);
 
