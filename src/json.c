@@ -4,6 +4,7 @@
 #include "json.h"
 
 #include "status.h"
+#include "utf8.h"
 
 #include <string.h>
 
@@ -40,27 +41,12 @@ static void skip_space(struct scan *s)
     }
 }
 
-/* One multi-byte character, RFC 3629: no overlong form, no surrogate, nothing past U+10FFFF. */
-static bool scan_utf8(struct scan *s)
+static bool scan_utf8(struct scan *s) /* one character of several bytes */
 {
-    const unsigned char c = *s->p;
-    const size_t left = (size_t)(s->end - s->p);
-    const size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-    if (c < 0xc2 || c > 0xf4 || left < n) {
-        return fail(s, "not UTF-8");
-    }
-    const unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-    const unsigned char high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-    if (s->p[1] < low || s->p[1] > high) {
-        return fail(s, "not UTF-8");
-    }
-    for (size_t i = 2; i < n; i++) {
-        if ((s->p[i] & 0xc0) != 0x80) {
-            return fail(s, "not UTF-8");
-        }
-    }
+    uint32_t cp;
+    const size_t n = utf8_decode(s->p, s->end, &cp);
     s->p += n;
-    return true;
+    return n > 0 || fail(s, "not UTF-8");
 }
 
 /* The four digits of \uXXXX, p on the backslash; -1 when they are not there. */

@@ -13,7 +13,7 @@ enum tensor_dtype { /* every type of the format; the order is that of the table 
 };
 
 struct tensor {
-    char *name; /* not empty of control bytes: escape when printing; never a path */
+    char *name; /* any bytes but NUL: escape when printing; never a path */
     const unsigned char *data; /* [n_bytes], any alignment */
     enum tensor_dtype dtype;
     int32_t n_dims;
