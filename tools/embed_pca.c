@@ -1,6 +1,7 @@
 /* The vectors of a text in two dimensions. */
 #include "embed.h"
 #include "jsonout.h"
+#include "label.h"
 #include "npy.h"
 #include "outfile.h"
 #include "pca.h"
@@ -100,7 +101,7 @@ static int draw(const struct scatter *s, const char *path)
         return code;
     }
     double *axis = cli_alloc(2 * s->n, sizeof *axis); /* [2][n] */
-    char **labels = cli_alloc(s->n, sizeof *labels);
+    char **labels = label_create(s->prompt->tokenizer, s->prompt->tokens.tok, s->n, LABEL_TEXT);
     struct plot_axes ax = {.title = "2D PCA of GPT-2 Token Embeddings", .x_title = titles[0],
                            .y_title = titles[1]};
     for (size_t k = 0; k < 2; k++) {
@@ -110,22 +111,13 @@ static int draw(const struct scatter *s, const char *path)
             axis[k * s->n + i] = s->xy[2 * i + k];
         }
     }
-    for (size_t i = 0; i < s->n; i++) {
-        size_t n_bytes = 0;
-        const char *bytes =
-            gpt2c_tokenizer_bytes(s->prompt->tokenizer, s->prompt->tokens.tok[i], &n_bytes);
-        labels[i] = plot_escape(p, bytes, n_bytes, false, PLOT_PT_LABEL, plot_pt(p, 120));
-    }
     plot_axes_range(axis, s->n, &ax.x_min, &ax.x_max);
     plot_axes_range(axis + s->n, s->n, &ax.y_min, &ax.y_max);
     plot_axes_place(p, &ax, plot_whole(p));
     plot_axes_draw(p, &ax);
     plot_scatter(p, &ax, axis, axis + s->n, (const char *const *)labels, s->n, plot_cycle(0));
     code = plot_save(p, path);
-    for (size_t i = 0; i < s->n; i++) {
-        free(labels[i]);
-    }
-    free(labels);
+    label_free(labels, s->n);
     free(axis);
     plot_free(&p);
     return code;

@@ -4,7 +4,7 @@
 
 #include "prompt.h"
 
-enum { LENS_COLUMNS = 40 }; /* of a picture: a cell has to hold a word */
+enum { LENS_COLUMNS = 64 }; /* of a picture: a cell has to hold a word */
 
 struct lens_guess {
     gpt2c_token id;

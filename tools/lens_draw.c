@@ -20,15 +20,11 @@ struct picture {
     size_t n_texts;
 };
 
-/* Without a space at the front, which would only push the word off the middle, unless there is
- * nothing else. NULL: no memory. */
 static char *label(const struct picture *pic, gpt2c_token token)
 {
     size_t n = 0;
     const char *bytes = gpt2c_tokenizer_bytes(pic->lens->prompt.tokenizer, token, &n);
-    const bool blank = n > 0 && strspn(bytes, " ") >= n;
-    const size_t skip = n > 1 && !blank && bytes[0] == ' ';
-    return plot_escape_px(pic->font, n > 0 ? bytes + skip : "", n - skip, blank, text_px, cell_px);
+    return plot_escape_px(pic->font, bytes ? bytes : "", n, true, text_px, cell_px);
 }
 
 static bool fill(struct picture *pic)
