@@ -172,7 +172,8 @@ void plot_colorbar(struct plot *p, const struct plot_colorbar *bar);
 /* ---- scatter (plot_scatter.c) ---------------------------------------------------------------- */
 
 /* Points at x, y [n] with labels (entries and the array may be NULL) that touch neither each other,
- * nor a point, nor the frame; a thin line leads from a label that had to move away. */
+ * nor a point, nor the frame; a thin line leads from a label that had to move away. Of many points
+ * only those have labels that have room beside them. */
 void plot_scatter(struct plot *p, const struct plot_axes *ax, const double *x, const double *y,
                   const char *const *labels, size_t n, struct color color);
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { RADIUS_PT = 3 };
+enum { RADIUS_PT = 3, MANY = 100, RINGS = 24 };
 
 static bool touch(const struct plot_box *a, const struct plot_box *b)
 {
@@ -34,12 +34,12 @@ static bool is_free(const struct taken *taken, const struct plot_box *box)
 
 /* Looks on growing rings around x, y, first to the right and above, for a place of w x h. */
 static bool find_place(const struct plot *p, const struct plot_box *frame,
-                       const struct taken *taken, double x, double y, double w, double h,
-                       struct plot_box *out, double *away)
+                       const struct taken *taken, int n_rings, double x, double y, double w,
+                       double h, struct plot_box *out, double *away)
 {
     static const double side[8][2] = {{1, -1}, {1, 1}, {-1, -1}, {-1, 1},
                                       {1, 0},  {-1, 0}, {0, -1},  {0, 1}};
-    for (int ring = 0; ring < 24; ring++) {
+    for (int ring = 0; ring < n_rings; ring++) {
         const double gap = plot_pt(p, RADIUS_PT + 1 + 5 * ring);
         for (int i = 0; i < 8; i++) {
             const double along = side[i][0] != 0 && side[i][1] != 0 ? 0.75 : 1;
@@ -62,6 +62,7 @@ void plot_scatter(struct plot *p, const struct plot_axes *ax, const double *x, c
     struct taken taken = {calloc(2 * n + 1, sizeof *taken.box), 0};
     const double r = plot_pt(p, RADIUS_PT) + 1;
     const double edge = plot_pt(p, 2);
+    const int n_rings = n > MANY ? 1 : RINGS; /* the leaders of many labels would hide the points */
     const struct plot_box frame = {ax->box.x0 + edge, ax->box.y0 + edge, ax->box.x1 - edge,
                                    ax->box.y1 - edge};
     if (!taken.box) {
@@ -81,7 +82,7 @@ void plot_scatter(struct plot *p, const struct plot_axes *ax, const double *x, c
         struct plot_box box;
         double away = 0;
         if (!labels[i] ||
-            !find_place(p, &frame, &taken, px, py,
+            !find_place(p, &frame, &taken, n_rings, px, py,
                         ceil(plot_text_width(p, PLOT_PT_LABEL, labels[i])) + edge, h, &box,
                         &away)) {
             continue;
