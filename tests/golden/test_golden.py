@@ -6,6 +6,7 @@ Bounds: what float32 may err is four times what the original's own float32 erred
 
 import array
 import json
+import math
 import os
 import pathlib
 import struct
@@ -207,7 +208,62 @@ def case_embed():
     found = [numbers[t * 192 + j] for t in range(len(expected["ids"])) for j in range(8)]
     bound = 4 * expected["hidden_error"]["12"]
     check_near(found, flat(expected["hidden"]["12"]), bound, "last hidden states")
-    check(out, "pca", out)
+    size = max(abs(v) for v in flat(expected["pca"]))
+    points = [p["xy"] for p in out["points"]]
+    check_near(flat(points), flat(expected["pca"]), 1e-4 * size, "pca")
+    ratio = expected["pca_explained_variance_ratio"]
+    check_near(out["explained_variance_ratio"], ratio, 1e-4, "explained variance")
+    spelled = "".join(p["token"] for p in out["points"]).replace("\u0120", " ")
+    check(spelled == expected["pca_text"], "tokens", repr(spelled))
+    out = json.loads(run("embed", "--nearest", " dog", "-k", "3", "--json"))
+    cosines = [n["cosine"] for n in out["nearest"]]
+    check(out["id"] == 3290 and out["token"] == "\u0120dog", "token", out)
+    check(all(n["id"] != 3290 for n in out["nearest"]) and len(cosines) == 3, "nearest", out)
+    check(1 > cosines[0] >= cosines[1] >= cosines[2] > 0, "cosines", cosines)
+
+
+def case_heads():
+    expected = golden("model.json")
+    n_tok = len(expected["ids"])
+    out = json.loads(run("heads", "--prompt", expected["prompt"], "--json"))["heads"]
+    check([(h["layer"], h["head"]) for h in out] == [(i // 12, i % 12) for i in range(144)], "order")
+    for name, att in expected["attn"].items():
+        layer, head = map(int, name.split("."))
+        right = {
+            "entropy": -sum(a * math.log(a) for a in flat(att) if a > 0) / n_tok,
+            "mean_distance": sum(a * (i - j) for i, r in enumerate(att) for j, a in enumerate(r)) / n_tok,
+            "first_token": sum(row[0] for row in att) / n_tok,
+            "previous_token": sum(att[i][i - 1] for i in range(1, n_tok)) / sum(flat(att)),
+            "duplicate_token": 0.0,  # the text has no token twice
+            "induction": 0.0,
+        }
+        found = out[layer * 12 + head]
+        check(set(found) == set(right) | {"layer", "head"}, name, found)
+        for key, value in right.items():
+            bound = n_tok * max(1e-6, 4 * expected["attn_error"])
+            check_near([found[key]], [value], bound, f"{key} of {name}")
+
+
+def case_lens():
+    expected = golden("model.json")
+    args = ["--json", "-k", "5", "--prompt", expected["prompt"]]
+    layers = json.loads(run("lens", *args))["layers"]
+    check([layer["layer"] for layer in layers] == list(range(13)), "layers")
+    after = json.loads(run("next", "--all", *args))["positions"]
+    for found, right, same in zip(layers[-1]["positions"], expected["positions"], after):
+        where = f"position {found['pos']}"
+        check([t["id"] for t in found["top"]] == right["top_ids"], where, found["top"])
+        check_near([t["p"] for t in found["top"]], right["top_p"], 1e-5, where)
+        equal = [{k: t[k] for k in ("id", "token", "p")} for t in same["top"]]
+        check(found["top"] == equal, where, "is not what next says", found["top"], equal)
+    part = json.loads(run("lens", "--positions", "-1,2", *args))["layers"]
+    check([p["pos"] for p in part[0]["positions"]] == [9, 2], "positions", part[0])
+    for all_of, some in zip(layers, part):
+        where = f"layer {some['layer']} of some positions"
+        for pos, found in zip((9, 2), some["positions"]):
+            right = all_of["positions"][pos]["top"]
+            check([t["id"] for t in found["top"]] == [t["id"] for t in right], where, found)
+            check_near([t["p"] for t in found["top"]], [t["p"] for t in right], 1e-6, where)
 
 
 CASES = {name[5:]: f for name, f in globals().items() if name.startswith("case_")}
