@@ -15,6 +15,7 @@ extern const struct cli_command cmd_heads;
 extern const struct cli_command cmd_inspect;
 extern const struct cli_command cmd_lens;
 extern const struct cli_command cmd_next;
+extern const struct cli_command cmd_posenc;
 extern const struct cli_command cmd_ppl;
 extern const struct cli_command cmd_tokenize;
 extern const struct cli_command cmd_verify;

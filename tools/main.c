@@ -12,6 +12,7 @@ static const struct cli_command *const commands[] = {
     &cmd_next,
     &cmd_attn,
     &cmd_embed,
+    &cmd_posenc,
     &cmd_heads,
     &cmd_lens,
     &cmd_dump,

@@ -3,9 +3,18 @@
 
 #include <math.h>
 
+static double entry(size_t pos, size_t dim, double exponent)
+{
+    const double angle = (double)pos * exp(-log(10000.0) * exponent);
+    return dim % 2 ? cos(angle) : sin(angle);
+}
+
 double sinusoid(size_t pos, size_t dim, size_t n_dim)
 {
-    const double pair = (double)(dim - dim % 2);
-    const double angle = (double)pos * exp(-log(10000.0) * pair / (double)n_dim);
-    return dim % 2 ? cos(angle) : sin(angle);
+    return entry(pos, dim, (double)(dim - dim % 2) / (double)n_dim);
+}
+
+double sinusoid_doubled(size_t pos, size_t dim, size_t n_dim)
+{
+    return entry(pos, dim, 2 * (double)(dim - dim % 2) / (double)n_dim);
 }
