@@ -1,7 +1,9 @@
 /* gpt2c next: what the model expects after a text, or after each token of it. */
 #include "commands.h"
 #include "dist.h"
+#include "ending.h"
 #include "jsonout.h"
+#include "next_chart.h"
 #include "text.h"
 
 #include <math.h>
@@ -144,11 +146,16 @@ static int show(struct next_job *job)
     if (gpt2c_session_eval(job->session, job->prompt.tok, (int32_t)job->prompt.n_tok, &err)) {
         return cli_fail_status(&err);
     }
+    const float *logits = gpt2c_session_logits(job->session, 0);
     if (!job->all) {
-        const float *logits = gpt2c_session_logits(job->session, 0);
         show_position(job, logits, (int32_t)job->prompt.n_tok - 1);
     }
-    return EXIT_OK;
+    if (!job->common.output) {
+        return EXIT_OK;
+    }
+    const struct dist d = dist_of(logits, gpt2c_model_hparams(job->model)->n_vocab);
+    dist_top(&d, job->k, job->top);
+    return next_chart(job->tokenizer, &d, job->top, job->k, job->common.output);
 }
 
 static int run_job(struct next_job *job)
@@ -217,7 +224,15 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
     if (job.k == 0) {
         job.k = job.all ? 3 : 10;
     }
-    code = run_job(&job);
+    static const enum ending endings[] = {ENDING_PNG, ENDING_NONE};
+    enum ending ending;
+    code = ending_find(&job.common, endings, &ending);
+    if (!code && job.common.output && strcmp(job.common.output, "-") == 0) {
+        code = cli_fail(EXIT_USAGE, "-o -: stdout has the table; give the chart a file name");
+    }
+    if (!code) {
+        code = run_job(&job);
+    }
     outfile_discard(&job.out);
     free(job.top);
     free(job.prompt.tok);
@@ -233,7 +248,8 @@ const struct cli_command cmd_next = {
     .usage = "gpt2c next [options]",
     .examples = "gpt2c next --prompt \"The cat sat on the\" -k 5\n"
                 "gpt2c next --prompt \"The cat sat on the mat\" --all\n"
+                "gpt2c next --prompt \"The cat\" -o chart.png\n"
                 "gpt2c next --prompt \"The cat\" --json | jq .positions[0].top",
-    .groups = CLI_MODEL | CLI_TEXT | CLI_JSON,
+    .groups = CLI_MODEL | CLI_TEXT | CLI_OUTPUT | CLI_JSON,
     .run = run,
 };
