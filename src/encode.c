@@ -41,17 +41,19 @@ gpt2c_status encode_init(struct encode *e, const gpt2c_tokenizer *tokenizer, gpt
     e->tokenizer = tokenizer;
     e->special = special;
     e->cache_shift = 64 - bits;
-    e->cache = aligned_alloc(sizeof *e->cache, sizeof *e->cache << bits);
-    if (!e->cache) {
+    /* Pages of zeros that a short text never touches: no memset. */
+    e->block = calloc(((size_t)1 << bits) + 1, sizeof *e->cache);
+    if (!e->block) {
         return status_fail(err, GPT2C_E_NOMEM, "no memory to encode text");
     }
-    memset(e->cache, 0, sizeof *e->cache << bits);
+    e->cache = (struct encode_set *)(((uintptr_t)e->block + sizeof *e->cache - 1) &
+                                     ~(uintptr_t)(sizeof *e->cache - 1));
     return GPT2C_OK;
 }
 
 void encode_free(struct encode *e)
 {
-    free(e->cache);
+    free(e->block);
     free(e->out);
     bpe_long_scratch_free(&e->scratch);
     memset(e, 0, sizeof *e);

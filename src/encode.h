@@ -15,7 +15,8 @@ struct encode_set;
 struct encode { /* of one thread */
     const gpt2c_tokenizer *tokenizer;
     gpt2c_special special;
-    struct encode_set *cache;
+    void *block;              /* holds the cache, */
+    struct encode_set *cache; /* at a multiple of its sets */
     unsigned cache_shift;
     struct bpe_long_scratch scratch;
     uint32_t *out; /* [cap_out] the ids of a block */

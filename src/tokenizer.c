@@ -22,30 +22,46 @@ static char *join(const char *dir, const char *name)
     return path;
 }
 
+/* Either of the two files says that they are meant; else tokenizer.json if it is there. */
+static gpt2c_status load_vocab(struct vocab *vocab, const char *dir, gpt2c_error *err)
+{
+    char *const tokens = join(dir, "vocab.json");
+    char *const merges = join(dir, "merges.txt");
+    char *const hf = join(dir, "tokenizer.json");
+    gpt2c_status st = GPT2C_OK;
+    if (!tokens || !merges || !hf) {
+        st = status_fail(err, GPT2C_E_NOMEM, "%s: no memory for the tokenizer", dir);
+    } else if (access(tokens, F_OK) != 0 && access(merges, F_OK) != 0 && access(hf, F_OK) == 0) {
+        st = vocab_hf_load(vocab, hf, err);
+    } else {
+        st = vocab_files_load(vocab, tokens, merges, err);
+    }
+    free(tokens);
+    free(merges);
+    free(hf);
+    return st;
+}
+
 gpt2c_status gpt2c_tokenizer_open(gpt2c_tokenizer **out, const char *dir, gpt2c_error *err)
 {
     if (!out || !dir) {
         return status_fail(err, GPT2C_E_ARG, "gpt2c_tokenizer_open: out or dir is NULL");
     }
-    *out = NULL;
-    char *const tokens = join(dir, "vocab.json");
-    char *const merges = join(dir, "merges.txt");
     gpt2c_tokenizer *t = calloc(1, sizeof *t);
     gpt2c_status st = GPT2C_OK;
+    *out = NULL;
     if (t) {
         t->lazy = calloc(1, sizeof *t->lazy);
     }
-    if (!tokens || !merges || !t || !t->lazy) {
+    if (!t || !t->lazy) {
         st = status_fail(err, GPT2C_E_NOMEM, "%s: no memory for the tokenizer", dir);
     }
     if (!st) {
-        st = vocab_files_load(&t->vocab, tokens, merges, err);
+        st = load_vocab(&t->vocab, dir, err);
     }
     if (st) {
         gpt2c_tokenizer_close(&t);
     }
-    free(tokens);
-    free(merges);
     *out = t;
     return st;
 }

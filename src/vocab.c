@@ -19,13 +19,7 @@ static const char end_of_text[] = "<|endoftext|>";
 
 void vocab_free(struct vocab *vocab)
 {
-    free(vocab->bytes);
-    free(vocab->begin);
-    free(vocab->made);
-    free(vocab->pairs);
-    free(vocab->names);
-    free(vocab->specials);
-    free(vocab->origin);
+    arena_free(&vocab->tables);
     memset(vocab, 0, sizeof *vocab);
 }
 
@@ -36,22 +30,39 @@ bool vocab_is_special(const struct vocab *vocab, uint32_t id)
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-static uint64_t hash_bytes(const unsigned char *p, size_t n)
+/* Names are read eight bytes at a time, past their end where they lie: those who keep them leave
+ * room. */
+enum { PADDING = 8 };
+
+/* The first n < 8 bytes. */
+static inline uint64_t load_tail(const unsigned char *p, size_t n)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return n ? word >> (64 - 8 * n) : 0;
+#else
+    return word & ~(UINT64_MAX << (8 * n));
+#endif
+}
+
+static inline uint64_t hash_bytes(const unsigned char *p, size_t n)
 {
     uint64_t h = n * UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t word = 0;
-    while (n >= 8) {
-        memcpy(&word, p, 8);
+    uint64_t word;
+    for (; n >= 8; n -= 8, p += 8) {
+        memcpy(&word, p, sizeof word);
         h = (h ^ word) * UINT64_C(0xd6e8feb86659fd93);
         h ^= h >> 32;
-        p += 8;
-        n -= 8;
     }
-    word = 0;
-    memcpy(&word, p, n);
-    h = (h ^ word) * UINT64_C(0xd6e8feb86659fd93);
+    h = (h ^ load_tail(p, n)) * UINT64_C(0xd6e8feb86659fd93);
     h ^= h >> 32;
-    return h * UINT64_C(0xd6e8feb86659fd93);
+    return h * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static inline bool same_bytes(const unsigned char *a, const unsigned char *b, size_t n)
+{
+    return n < 8 ? load_tail(a, n) == load_tail(b, n) : memcmp(a, b, n) == 0;
 }
 
 unsigned vocab_table_shift(size_t n)
@@ -63,24 +74,29 @@ unsigned vocab_table_shift(size_t n)
     return 64 - bits;
 }
 
+static inline uint32_t id_of(uint32_t slot)
+{
+    return (slot & ((1u << VOCAB_ID_BITS) - 1)) - 1;
+}
+
 /* The slot that holds the name, or the empty one where it belongs; NULL when probing takes too
- * long. */
-static uint64_t *name_slot(const struct vocab *vocab, const unsigned char *bytes, size_t n_bytes,
-                           uint32_t *tag)
+ * long. A slot is 0, or id + 1 below and bits of the hash above. */
+static inline uint32_t *name_slot(const struct vocab *vocab, const unsigned char *bytes,
+                                  size_t n_bytes, uint32_t *tag)
 {
     const uint64_t h = hash_bytes(bytes, n_bytes);
     const size_t mask = ((size_t)1 << (64 - vocab->names_shift)) - 1;
     size_t at = (size_t)(h >> vocab->names_shift);
-    *tag = (uint32_t)h;
+    *tag = (uint32_t)h << VOCAB_ID_BITS;
     for (int i = 0; i < MAX_PROBES; i++) {
-        uint64_t *const slot = &vocab->names[at];
+        uint32_t *const slot = &vocab->names[at];
         if (*slot == 0) {
             return slot;
         }
-        if ((uint32_t)(*slot >> 32) == *tag) {
+        if ((*slot ^ *tag) >> VOCAB_ID_BITS == 0) {
             size_t n = 0;
-            const unsigned char *const found = vocab_bytes(vocab, (uint32_t)*slot - 1, &n);
-            if (n == n_bytes && memcmp(found, bytes, n) == 0) {
+            const unsigned char *const found = vocab_bytes(vocab, id_of(*slot), &n);
+            if (n == n_bytes && same_bytes(found, bytes, n)) {
                 return slot;
             }
         }
@@ -92,8 +108,11 @@ static uint64_t *name_slot(const struct vocab *vocab, const unsigned char *bytes
 static uint32_t find_name(const struct vocab *vocab, const unsigned char *bytes, size_t n_bytes)
 {
     uint32_t tag = 0;
-    const uint64_t *const slot = name_slot(vocab, bytes, n_bytes, &tag);
-    return slot && *slot ? (uint32_t)*slot - 1 : VOCAB_NONE;
+    if (n_bytes == 1) {
+        return vocab->byte_token[bytes[0]];
+    }
+    const uint32_t *const slot = name_slot(vocab, bytes, n_bytes, &tag);
+    return slot && *slot ? id_of(*slot) : VOCAB_NONE;
 }
 
 uint32_t vocab_find(const struct vocab *vocab, const unsigned char *bytes, size_t n_bytes)
@@ -105,7 +124,12 @@ uint32_t vocab_find(const struct vocab *vocab, const unsigned char *bytes, size_
             return vocab->specials[i];
         }
     }
-    return find_name(vocab, bytes, n_bytes);
+    unsigned char padded[VOCAB_MAX_TOKEN_BYTES + PADDING] = {0};
+    if (n_bytes == 0 || n_bytes > VOCAB_MAX_TOKEN_BYTES) {
+        return VOCAB_NONE;
+    }
+    memcpy(padded, bytes, n_bytes);
+    return find_name(vocab, padded, n_bytes);
 }
 
 /* ---- builder --------------------------------------------------------------------------------- */
@@ -160,8 +184,8 @@ static size_t unmap(const struct vocab_builder *b, const char *text, size_t n_te
     size_t n = 0;
     *raw = false;
     while (p < end) {
-        uint32_t cp = 0;
-        const size_t n_char = utf8_decode(p, end, &cp);
+        uint32_t cp = *p;
+        const size_t n_char = cp < 0x80 ? 1 : utf8_decode(p, end, &cp);
         if (n_char == 0 || cp >= sizeof b->char_byte || !b->char_known[cp]) {
             *raw = true;
             return 0;
@@ -181,13 +205,15 @@ static gpt2c_status add_entry(struct vocab_builder *b, const char *text, size_t 
     struct vocab_entry *const e = &b->entries[b->n_entries++];
     e->id = id;
     e->at = (uint32_t)b->n_bytes;
-    e->raw = raw;
-    e->n_bytes = raw ? 0 : (uint32_t)unmap(b, text, n_text, b->bytes + b->n_bytes, &e->raw);
-    if (e->raw) {
-        memcpy(b->bytes + b->n_bytes, text, n_text);
-        e->n_bytes = (uint32_t)n_text;
+    unsigned char *const bytes = b->bytes + b->n_bytes;
+    size_t n = raw ? 0 : unmap(b, text, n_text, bytes, &raw);
+    if (raw) {
+        memcpy(bytes, text, n_text);
+        n = n_text;
     }
-    b->n_bytes += e->n_bytes;
+    e->raw = raw;
+    e->n_bytes = (uint32_t)n & INT32_MAX;
+    b->n_bytes += n;
     return GPT2C_OK;
 }
 
@@ -228,7 +254,7 @@ gpt2c_status vocab_builder_added(struct vocab_builder *b, const char *text, size
     }
     memcpy(bytes, text, n_text);
     e->at = (uint32_t)b->n_bytes;
-    e->n_bytes = (uint32_t)n_text;
+    e->n_bytes = (uint32_t)n_text & INT32_MAX;
     e->raw = true;
     b->n_bytes += n_text;
     return GPT2C_OK;
@@ -290,15 +316,15 @@ static gpt2c_status name_tokens(struct vocab_builder *b, gpt2c_error *err)
         if (v->origin[id] == ORIGIN_SPECIAL) {
             continue;
         }
-        uint64_t *const slot = name_slot(v, bytes, n, &tag);
+        uint32_t *const slot = name_slot(v, bytes, n, &tag);
         if (!slot) {
             return status_fail(err, GPT2C_E_FORMAT, "%s: tokens chosen to collide", b->tokens_file);
         }
         if (*slot) {
             return status_fail(err, GPT2C_E_FORMAT, "%s: token \"%s\" has two ids, %u and %u",
-                               b->tokens_file, show(v, bytes, n, text), (uint32_t)*slot - 1, id);
+                               b->tokens_file, show(v, bytes, n, text), id_of(*slot), id);
         }
-        *slot = (uint64_t)tag << 32 | (id + 1);
+        *slot = tag | (id + 1);
         if (n == 1) {
             v->byte_token[bytes[0]] = id;
             v->origin[id] = ORIGIN_BYTE;
@@ -320,6 +346,18 @@ static gpt2c_status check_bytes(const struct vocab_builder *b, gpt2c_error *err)
     return GPT2C_OK;
 }
 
+static void carve_tables(struct vocab *v, size_t n_bytes, size_t n_merges)
+{
+    struct arena *const a = &v->tables;
+    v->names = arena_carve(a, (size_t)1 << (64 - v->names_shift), sizeof *v->names);
+    v->pairs = arena_carve(a, (size_t)1 << (64 - v->pairs_shift), sizeof *v->pairs);
+    v->begin = arena_carve(a, (size_t)v->n_vocab + 1, sizeof *v->begin);
+    v->made = arena_carve(a, n_merges, sizeof *v->made);
+    v->origin = arena_carve(a, v->n_vocab, sizeof *v->origin);
+    v->specials = arena_carve(a, VOCAB_MAX_SPECIALS, sizeof *v->specials);
+    v->bytes = arena_carve(a, n_bytes + PADDING, sizeof *v->bytes);
+}
+
 gpt2c_status vocab_builder_seal(struct vocab_builder *b, size_t n_merges, gpt2c_error *err)
 {
     struct vocab *const v = b->vocab;
@@ -330,19 +368,15 @@ gpt2c_status vocab_builder_seal(struct vocab_builder *b, size_t n_merges, gpt2c_
     v->n_vocab = (uint32_t)b->n_entries;
     v->names_shift = vocab_table_shift(b->n_entries);
     v->pairs_shift = vocab_table_shift(n_merges);
-    const size_t pairs_bytes = sizeof *v->pairs << (64 - v->pairs_shift);
-    v->begin = calloc(b->n_entries + 1, sizeof *v->begin);
-    v->bytes = malloc(b->n_bytes + 1);
-    v->origin = calloc(b->n_entries + 1, 1);
-    v->names = calloc((size_t)1 << (64 - v->names_shift), sizeof *v->names);
-    v->pairs = malloc(pairs_bytes);
-    v->made = malloc((n_merges + 1) * sizeof *v->made);
-    if (!v->begin || !v->bytes || !v->origin || !v->names || !v->pairs || !v->made) {
-        return no_memory(b, err);
+    carve_tables(v, b->n_bytes, n_merges);
+    gpt2c_status st = arena_allocate(&v->tables, b->tokens_file, err);
+    if (st) {
+        return st;
     }
-    memset(v->pairs, 0xff, pairs_bytes);
+    carve_tables(v, b->n_bytes, n_merges);
+    memset(v->pairs, 0xff, sizeof *v->pairs << (64 - v->pairs_shift));
     memset(v->byte_token, 0xff, sizeof v->byte_token);
-    gpt2c_status st = order_tokens(b, err);
+    st = order_tokens(b, err);
     if (!st) {
         st = name_tokens(b, err);
     }
@@ -367,7 +401,7 @@ static uint32_t find_made(const struct vocab *v, const unsigned char *bytes, siz
     if (next < v->n_vocab && v->origin[next] == ORIGIN_NONE) {
         size_t n = 0;
         const unsigned char *const found = vocab_bytes(v, next, &n);
-        if (n == n_bytes && memcmp(found, bytes, n) == 0) {
+        if (n == n_bytes && same_bytes(found, bytes, n)) {
             return next;
         }
     }
@@ -399,11 +433,11 @@ gpt2c_status vocab_builder_merge(struct vocab_builder *b, const char *left, size
     struct vocab *const v = b->vocab;
     bool raw_left = false;
     bool raw_right = false;
-    const size_t need = n_left + n_right + 1;
+    const size_t need = n_left + n_right + PADDING;
     if (need > b->cap_scratch) {
         free(b->scratch);
         b->cap_scratch = 2 * need;
-        b->scratch = malloc(b->cap_scratch);
+        b->scratch = calloc(b->cap_scratch, 1);
         if (!b->scratch) {
             b->cap_scratch = 0;
             return no_memory(b, err);
@@ -430,6 +464,20 @@ gpt2c_status vocab_builder_merge(struct vocab_builder *b, const char *left, size
     v->origin[made] = ORIGIN_MERGE;
     v->made[v->n_merges++] = made;
     return GPT2C_OK;
+}
+
+gpt2c_status vocab_builder_line(struct vocab_builder *b, const char *line, size_t n,
+                                gpt2c_error *err)
+{
+    const char *const space = memchr(line, ' ', n);
+    const size_t n_left = space ? (size_t)(space - line) : 0;
+    const size_t n_right = space ? n - n_left - 1 : 0;
+    if (n_left == 0 || n_right == 0 || memchr(space + 1, ' ', n_right)) {
+        return status_fail(err, GPT2C_E_FORMAT,
+                           "%s: %s %zu: expected two tokens and one space between them",
+                           b->merges_file, b->unit, b->number);
+    }
+    return vocab_builder_merge(b, line, n_left, space + 1, n_right, err);
 }
 
 /* ---- specials -------------------------------------------------------------------------------- */
@@ -489,10 +537,6 @@ static gpt2c_status insert_special(struct vocab_builder *b, uint32_t id, gpt2c_e
 static gpt2c_status collect_specials(struct vocab_builder *b, gpt2c_error *err)
 {
     struct vocab *const v = b->vocab;
-    v->specials = calloc(VOCAB_MAX_SPECIALS, sizeof *v->specials);
-    if (!v->specials) {
-        return no_memory(b, err);
-    }
     for (uint32_t id = 0; id < v->n_vocab; id++) {
         size_t n = 0;
         const unsigned char *const bytes = vocab_bytes(v, id, &n);

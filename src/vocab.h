@@ -4,7 +4,7 @@
 #ifndef VOCAB_H
 #define VOCAB_H
 
-#include "gpt2c/gpt2c.h"
+#include "arena.h"
 
 #define VOCAB_NONE UINT32_MAX
 #define VOCAB_MAX_FILE_BYTES ((size_t)16 << 20)
@@ -17,6 +17,7 @@ enum {
 };
 
 struct vocab {
+    struct arena tables; /* what the pointers below point into */
     uint32_t n_vocab;
     uint32_t n_merges;
     uint32_t max_bytes;       /* of the longest token that is not special                */
@@ -28,7 +29,7 @@ struct vocab {
     uint32_t *made;           /* [n_merges] the token that a merge makes                 */
     uint64_t *pairs;          /* left, right and rank in one word; open addressing       */
     unsigned pairs_shift;
-    uint64_t *names; /* hash tag and id + 1 in one word; open addressing        */
+    uint32_t *names; /* id + 1 and bits of the hash; open addressing */
     unsigned names_shift;
     uint32_t n_specials;
     uint32_t *specials;          /* [n_specials] ids; by first byte, then the longest first */
@@ -80,8 +81,9 @@ static inline uint32_t vocab_rank(const struct vocab *vocab, uint32_t left, uint
 
 struct vocab_entry {
     uint32_t id;
-    uint32_t at, n_bytes; /* in the builder's bytes                              */
-    bool raw; /* written plainly: holds characters that stand for no byte, or is added */
+    uint32_t at;           /* in the builder's bytes                                      */
+    uint32_t n_bytes : 31; /* the last one:                                               */
+    uint32_t raw : 1;      /* plainly written: holds characters that stand for no byte, or added */
 };
 
 struct vocab_builder {
@@ -115,6 +117,9 @@ gpt2c_status vocab_builder_seal(struct vocab_builder *builder, size_t n_merges, 
 /* After sealing. */
 gpt2c_status vocab_builder_merge(struct vocab_builder *builder, const char *left, size_t n_left,
                                  const char *right, size_t n_right, gpt2c_error *err);
+/* The same for two texts with one space between them. */
+gpt2c_status vocab_builder_line(struct vocab_builder *builder, const char *line, size_t n,
+                                gpt2c_error *err);
 gpt2c_status vocab_builder_finish(struct vocab_builder *builder, gpt2c_error *err);
 
 /* ---- files ----------------------------------------------------------------------------------- */

@@ -49,21 +49,6 @@ static size_t count_lines(const struct mapfile *file)
     return n;
 }
 
-/* One line without its end: two texts and one space between them. */
-static gpt2c_status load_merge(struct vocab_builder *builder, const char *line, size_t n,
-                               gpt2c_error *err)
-{
-    const char *const space = memchr(line, ' ', n);
-    const size_t n_left = space ? (size_t)(space - line) : 0;
-    const size_t n_right = space ? n - n_left - 1 : 0;
-    if (n_left == 0 || n_right == 0 || memchr(space + 1, ' ', n_right)) {
-        return status_fail(err, GPT2C_E_FORMAT,
-                           "%s: line %zu: expected two tokens and one space between them",
-                           builder->merges_file, builder->number);
-    }
-    return vocab_builder_merge(builder, line, n_left, space + 1, n_right, err);
-}
-
 static gpt2c_status load_merges(struct vocab_builder *builder, const struct mapfile *file,
                                 gpt2c_error *err)
 {
@@ -80,7 +65,7 @@ static gpt2c_status load_merges(struct vocab_builder *builder, const struct mapf
         const bool comment = builder->number == 1 && n >= strlen(version) &&
                              memcmp(p, version, strlen(version)) == 0;
         if (!comment && (n > 0 || next < end)) {
-            st = load_merge(builder, p, n, err);
+            st = vocab_builder_line(builder, p, n, err);
         }
         p = next;
     }
@@ -95,13 +80,14 @@ gpt2c_status vocab_files_load(struct vocab *vocab, const char *vocab_json, const
     struct vocab_builder builder = {.tokens_file = vocab_json, .merges_file = merges_txt};
     gpt2c_status st = mapfile_open(&tokens, vocab_json, false, VOCAB_MAX_FILE_BYTES, err);
     if (!st) {
-        st = mapfile_open(&merges, merges_txt, false, VOCAB_MAX_FILE_BYTES, err);
-    }
-    if (!st) {
         st = vocab_builder_init(&builder, vocab, tokens.n_bytes, err);
     }
     if (!st) {
         st = load_tokens(&builder, &tokens, err);
+    }
+    mapfile_close(&tokens);
+    if (!st) {
+        st = mapfile_open(&merges, merges_txt, false, VOCAB_MAX_FILE_BYTES, err);
     }
     if (!st) {
         st = vocab_builder_seal(&builder, count_lines(&merges), err);
@@ -114,6 +100,5 @@ gpt2c_status vocab_files_load(struct vocab *vocab, const char *vocab_json, const
     }
     vocab_builder_free(&builder);
     mapfile_close(&merges);
-    mapfile_close(&tokens);
     return st;
 }
