@@ -137,6 +137,13 @@ void *cli_realloc(void *p, size_t n, size_t size)
     return grown;
 }
 
+double cli_machine_bytes(void)
+{
+    const long n_pages = sysconf(_SC_PHYS_PAGES);
+    const long page = sysconf(_SC_PAGESIZE);
+    return n_pages > 0 && page > 0 ? (double)n_pages * (double)page : 1e300;
+}
+
 static void on_interrupt(int sig)
 {
     (void)sig;

@@ -124,6 +124,7 @@ bool cli_use_color(const struct cli_common *common, FILE *f);
  * small things; what grows with the user's request is allocated by malloc and checked. */
 void *cli_alloc(size_t n, size_t size);
 void *cli_realloc(void *p, size_t n, size_t size);
+double cli_machine_bytes(void); /* of memory; a large number when the machine does not tell */
 
 /* Ctrl-C sets a flag, a second one ends the program; a closed pipe ends it with EXIT_OK; no
  * temporary file is left. */

@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What can be dumped, in the order of the file. */
 static const struct kind {
@@ -197,14 +196,6 @@ static int plan(struct dump_job *job)
     return EXIT_OK;
 }
 
-/* The memory of the machine in bytes; 0 when it does not tell. */
-static double machine_bytes(void)
-{
-    const long n_pages = sysconf(_SC_PHYS_PAGES);
-    const long page = sysconf(_SC_PAGESIZE);
-    return n_pages > 0 && page > 0 ? (double)n_pages * (double)page : 0;
-}
-
 static int allocate(struct dump_job *job)
 {
     size_t n = 0;
@@ -213,8 +204,7 @@ static int allocate(struct dump_job *job)
         n_bytes += (double)safetensors_out_numel(&job->tensors[i]) * sizeof(float);
         n += safetensors_out_numel(&job->tensors[i]);
     }
-    const double most = machine_bytes();
-    if (most == 0 || n_bytes <= most) {
+    if (n_bytes <= cli_machine_bytes()) {
         job->data = calloc(n, sizeof *job->data);
     }
     if (!job->data) {

@@ -92,19 +92,6 @@ static int score(struct ppl_job *job)
 
 /* ---- output ---------------------------------------------------------------------------------- */
 
-/* From red for what surprised to green for what was expected, by probability. */
-static int color_of(double log_p)
-{
-    static const int colors[] = {196, 208, 220, 190, 118, 46};
-    static const double limits[] = {0.001, 0.01, 0.1, 0.3, 0.7};
-    const double p = exp(log_p);
-    size_t i = 0;
-    while (i < sizeof limits / sizeof *limits && p >= limits[i]) {
-        i++;
-    }
-    return colors[i];
-}
-
 static void print_tokens(const struct ppl_job *job)
 {
     const bool color = cli_use_color(&job->common, stdout);
@@ -116,7 +103,7 @@ static void print_tokens(const struct ppl_job *job)
             fprintf(job->out.f, "%9s  %s\n", "", token);
         } else if (color) {
             fprintf(job->out.f, "%9.4f  \x1b[38;5;%dm%s\x1b[0m\n", job->log_p[i],
-                    color_of(job->log_p[i]), token);
+                    text_color_of_p(exp(job->log_p[i])), token);
         } else {
             fprintf(job->out.f, "%9.4f  %s\n", job->log_p[i], token);
         }

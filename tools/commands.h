@@ -11,6 +11,7 @@ extern const struct cli_command cmd_convert;
 extern const struct cli_command cmd_detokenize;
 extern const struct cli_command cmd_dump;
 extern const struct cli_command cmd_embed;
+extern const struct cli_command cmd_generate;
 extern const struct cli_command cmd_heads;
 extern const struct cli_command cmd_inspect;
 extern const struct cli_command cmd_lens;

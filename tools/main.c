@@ -7,14 +7,15 @@
 #include <unistd.h>
 
 static const struct cli_command *const commands[] = {
+    &cmd_generate,
+    &cmd_next,
     &cmd_tokenize,
     &cmd_detokenize,
-    &cmd_next,
     &cmd_attn,
-    &cmd_embed,
-    &cmd_posenc,
     &cmd_heads,
     &cmd_lens,
+    &cmd_embed,
+    &cmd_posenc,
     &cmd_dump,
     &cmd_ppl,
     &cmd_inspect,

@@ -108,6 +108,17 @@ char *text_token_hf(const gpt2c_tokenizer *tokenizer, gpt2c_token token)
     return text_hf(bytes ? bytes : "", n);
 }
 
+int text_color_of_p(double p)
+{
+    static const int colors[] = {196, 208, 220, 190, 118, 46};
+    static const double limits[] = {0.001, 0.01, 0.1, 0.3, 0.7};
+    size_t i = 0;
+    while (i < sizeof limits / sizeof *limits && p >= limits[i]) {
+        i++;
+    }
+    return colors[i];
+}
+
 static bool in_ranges(uint32_t cp, const uint32_t (*ranges)[2], size_t n)
 {
     for (size_t i = 0; i < n; i++) {

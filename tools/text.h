@@ -21,6 +21,9 @@ char *text_hf(const char *bytes, size_t n);
 char *text_token(const gpt2c_tokenizer *tokenizer, gpt2c_token token);
 char *text_token_hf(const gpt2c_tokenizer *tokenizer, gpt2c_token token);
 
+/* The color, of a terminal's 256, for a probability: red for what surprised, green for what was
+ * expected. */
+int text_color_of_p(double p);
 /* Columns that a terminal gives to UTF-8 text. */
 size_t text_width(const char *text);
 /* Prints text and spaces up to `width` columns; right: the spaces first. */
