@@ -25,29 +25,73 @@ void *arena_carve(struct arena *arena, size_t n_elem, size_t elem_bytes)
     return p;
 }
 
+#if defined(__linux__)
+
+/* Fresh pages are zero, and cost nothing before they are used. A mapping of a huge page more holds
+ * an aligned one; what is outside goes back. */
+static unsigned char *block_create(size_t n_bytes)
+{
+    size_t all;
+    if (!size_add(n_bytes, HUGE_PAGE, &all)) {
+        return NULL;
+    }
+    unsigned char *p =
+        mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) {
+        return NULL;
+    }
+    const size_t before = (HUGE_PAGE - (uintptr_t)p % HUGE_PAGE) % HUGE_PAGE;
+    if (before > 0) {
+        munmap(p, before);
+    }
+    munmap(p + before + n_bytes, HUGE_PAGE - before);
+    madvise(p + before, n_bytes, MADV_HUGEPAGE); /* advice: without it only slower */
+    return p + before;
+}
+
+static void block_free(unsigned char *p, size_t n_bytes)
+{
+    if (p) {
+        munmap(p, n_bytes);
+    }
+}
+
+#else
+
+static unsigned char *block_create(size_t n_bytes)
+{
+    void *p = NULL;
+    if (posix_memalign(&p, HUGE_PAGE, n_bytes) != 0) {
+        return NULL;
+    }
+    return memset(p, 0, n_bytes);
+}
+
+static void block_free(unsigned char *p, size_t n_bytes)
+{
+    (void)n_bytes;
+    free(p);
+}
+
+#endif
+
 gpt2c_status arena_allocate(struct arena *arena, const char *what, gpt2c_error *err)
 {
-    const size_t n_bytes = arena->used;
-    const size_t align = n_bytes >= HUGE_PAGE ? HUGE_PAGE : ARENA_ALIGN;
     size_t rounded;
-    void *base = NULL;
-    if (!size_add(n_bytes, align - 1, &rounded) ||
-        posix_memalign(&base, align, rounded & ~(align - 1)) != 0) {
-        return status_fail(err, GPT2C_E_NOMEM, "%s: cannot allocate %zu bytes", what, n_bytes);
+    unsigned char *base = NULL;
+    if (size_add(arena->used, HUGE_PAGE, &rounded)) {
+        rounded = rounded / HUGE_PAGE * HUGE_PAGE;
+        base = block_create(rounded);
     }
-    rounded &= ~(align - 1);
-#if defined(__linux__)
-    if (align == HUGE_PAGE) {
-        madvise(base, rounded, MADV_HUGEPAGE); /* advice: without it only slower */
+    if (!base) {
+        return status_fail(err, GPT2C_E_NOMEM, "%s: cannot allocate %zu bytes", what, arena->used);
     }
-#endif
-    memset(base, 0, rounded);
     *arena = (struct arena){.base = base, .cap = rounded};
     return GPT2C_OK;
 }
 
 void arena_free(struct arena *arena)
 {
-    free(arena->base);
+    block_free(arena->base, arena->cap);
     *arena = (struct arena){0};
 }
