@@ -35,8 +35,7 @@ static unsigned char *block_create(size_t n_bytes)
     if (!size_add(n_bytes, HUGE_PAGE, &all)) {
         return NULL;
     }
-    unsigned char *p =
-        mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char *p = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) {
         return NULL;
     }

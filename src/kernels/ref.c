@@ -45,7 +45,7 @@ static float lanes_sum(const float *acc, size_t ld, size_t c)
 /* ---- linear ---------------------------------------------------------------------------------- */
 
 #define ROWS 4    /* rows of x that share a pass over the weights */
-#define COLS 32   /* columns of a column block                    */
+#define COLS 64   /* columns of a column block                    */
 #define TERMS 256 /* terms of a stretch of an out_major row       */
 
 /* n consecutive elements of a float matrix from element i, as float32. Any alignment. */
@@ -90,28 +90,59 @@ static void store(const struct linear_args *a, int32_t r, int32_t j, float sum)
     *y = a->add ? *y + value : value;
 }
 
-/* Weights with the columns of a term side by side: [n_in][n_out], and the panels. */
-static void linear_terms(const struct linear_args *a, int32_t j0, int32_t j1)
+/* Weights with the columns of a term side by side, [n_in][n_out] and the panels, are first copied
+ * out as float32, lane by lane: scratch [COLS / 16][N_LANES][n_step][16]. So they are decoded once
+ * for all rows, and a lane's sum stays in registers. */
+static size_t n_steps(int32_t n_in)
 {
+    return ((size_t)n_in + N_LANES - 1) / N_LANES;
+}
+
+static size_t terms_scratch_bytes(int32_t n_in)
+{
+    return COLS * N_LANES * n_steps(n_in) * sizeof(float);
+}
+
+static void terms_copy(float *scratch, const struct matrix *w, int32_t j, int32_t n)
+{
+    const size_t n_step = n_steps(w->n_in);
+    for (int32_t k = 0; k < w->n_in; k++) {
+        float wk[COLS] = {0};
+        const size_t step = (size_t)(k % N_LANES) * n_step + (size_t)(k / N_LANES);
+        term_to_f32(wk, w, k, j, n);
+        for (size_t c = 0; c < COLS; c += 16) {
+            memcpy(scratch + (c * N_LANES * n_step + step * 16), wk + c, 16 * sizeof *wk);
+        }
+    }
+}
+
+/* One lane of one row: 16 columns. */
+static void lane_sum(float *acc, const float *x, const float *w, int32_t n_in, int32_t lane)
+{
+    float sum[16] = {0};
+    for (int32_t k = lane; k < n_in; k += N_LANES, w += 16) {
+        for (int32_t c = 0; c < 16; c++) {
+            sum[c] += x[k] * w[c];
+        }
+    }
+    memcpy(acc, sum, sizeof sum);
+}
+
+static void linear_terms(const struct linear_args *a, int32_t j0, int32_t j1, float *scratch)
+{
+    const size_t n_step = n_steps(a->w->n_in);
     for (int32_t j = j0; j < j1; j += COLS) {
         const int32_t n = j1 - j < COLS ? j1 - j : COLS;
-        for (int32_t r0 = 0; r0 < a->m; r0 += ROWS) {
-            const int32_t n_row = a->m - r0 < ROWS ? a->m - r0 : ROWS;
-            float acc[ROWS][N_LANES][COLS] = {0};
-            for (int32_t k = 0; k < a->w->n_in; k++) {
-                float wk[COLS] = {0};
-                term_to_f32(wk, a->w, k, j, n);
-                for (int32_t r = 0; r < n_row; r++) {
-                    const float xk = a->x[(size_t)(r0 + r) * a->ldx + (size_t)k];
-                    float *lane = acc[r][k % N_LANES];
-                    for (int32_t c = 0; c < COLS; c++) {
-                        lane[c] += xk * wk[c];
-                    }
+        terms_copy(scratch, a->w, j, n);
+        for (int32_t r = 0; r < a->m; r++) {
+            for (int32_t c0 = 0; c0 < n; c0 += 16) {
+                float acc[N_LANES][16];
+                for (int32_t l = 0; l < N_LANES; l++) {
+                    const size_t step = ((size_t)c0 * N_LANES + (size_t)l * 16) * n_step;
+                    lane_sum(acc[l], a->x + (size_t)r * a->ldx, scratch + step, a->w->n_in, l);
                 }
-            }
-            for (int32_t r = 0; r < n_row; r++) {
-                for (int32_t c = 0; c < n; c++) {
-                    store(a, r0 + r, j + c, lanes_sum(acc[r][0], COLS, (size_t)c));
+                for (int32_t c = c0; c < n && c < c0 + 16; c++) {
+                    store(a, r, j + c, lanes_sum(acc[0], 16, (size_t)(c - c0)));
                 }
             }
         }
@@ -152,11 +183,10 @@ static void linear_columns(const struct linear_args *a, int32_t j0, int32_t j1)
 
 static void linear_run(const struct linear_args *a, int32_t j0, int32_t j1, void *scratch)
 {
-    (void)scratch;
     if (a->w->out_major && a->w->type != W_I8) {
         linear_columns(a, j0, j1);
     } else {
-        linear_terms(a, j0, j1);
+        linear_terms(a, j0, j1, scratch);
     }
 }
 
@@ -164,6 +194,7 @@ static const struct linear_kernel linear_ref = {
     .name = "ref",
     .col_grain = COLS,
     .row_grain = 1,
+    .scratch_bytes = terms_scratch_bytes,
     .run = linear_run,
 };
 
