@@ -312,7 +312,7 @@ static void cancel_leaves_the_position(void)
 /* A weight that is not a number is reported where it is met. */
 static void faults_name_their_place(void)
 {
-    struct tiny_model *t = tiny_create(GPT2C_CPU_AMX);
+    struct tiny_model *t = tiny_create(tiny->md.kern->tier);
     const float *const places[] = {
         (const float *)t->md.wte.w + tok[5] * TINY_EMBD, (const float *)t->h[1].c_attn.w + 17,
         (const float *)t->h[1].c_attn.w + 170,           (const float *)t->h[2].c_fc.w + 99,
@@ -475,12 +475,10 @@ static void unembed_is_the_head(void)
     gpt2c_session_free(&s);
 }
 
-int main(void)
+static void run_all(gpt2c_cpu tier)
 {
-    tiny = tiny_create(GPT2C_CPU_AMX);
-    for (int i = 0; i < TINY_CTX; i++) {
-        tok[i] = (gpt2c_token)((37 * i + i * i / 5) % TINY_VOCAB);
-    }
+    fprintf(stderr, "%s\n", gpt2c_cpu_name(tier));
+    tiny = tiny_create(tier);
     truth = tiny_forward(&tiny->md, tok, N_TOK);
     prompt_equals_naive_forward();
     pieces_equal_prompt();
@@ -498,5 +496,17 @@ int main(void)
     unembed_is_the_head();
     tiny_free(tiny);
     free(truth);
+}
+
+int main(void)
+{
+    for (int i = 0; i < TINY_CTX; i++) {
+        tok[i] = (gpt2c_token)((37 * i + i * i / 5) % TINY_VOCAB);
+    }
+    for (gpt2c_cpu tier = GPT2C_CPU_REF; tier <= gpt2c_cpu_best(); tier++) {
+        if (kernels_select(tier)->tier == tier) {
+            run_all(tier);
+        }
+    }
     return check_result();
 }
