@@ -318,7 +318,7 @@ static int run_job(struct dump_job *job)
 {
     int code = parse_what(job);
     if (!code) {
-        code = cli_open(&job->common, &job->model, &job->tokenizer);
+        code = cli_open(&job->common, &job->model, job->ids ? NULL : &job->tokenizer);
     }
     if (!code) {
         code = job->ids ? read_ids(job)

@@ -1,7 +1,8 @@
 """Which files are models: ours against the safetensors package on well-formed and hostile files.
 
 What the package refuses, gpt2c refuses with exit code 3. What it accepts, gpt2c accepts, but for the
-cases marked stricter: duplicate names, absurd ranks, tensors written as arrays.
+cases marked stricter: duplicate names, absurd ranks, NUL in a
+name, tensors written as arrays.
 """
 
 import json
@@ -133,6 +134,7 @@ def cases(good):
         yield edit(
             f"extra tensor named {name!r}"[:60],
             lambda t, b, k=name: t.update({k: {"dtype": "U8", "shape": [0], "data_offsets": [n, n]}}),
+            "\0" in name,
         )
     yield edit(
         "rank 1,000",
