@@ -78,12 +78,11 @@ def shapes_and_tiers(tmp):
         for tier in h.tiers():
             found = h.dump(folder, ids, tmp / "out.safetensors", "--cpu", tier)
             judge(f"{name}, {tier}", found, expected32, expected64)
-            for n_threads in (2, 3, 5):
+            for n_threads in (1, 2, 3, 5):
                 again = h.dump(
                     folder, ids, tmp / "t.safetensors", "--cpu", tier, "--threads", n_threads
                 )
-                one = h.dump(folder, ids, tmp / "o.safetensors", "--cpu", tier, "--threads", 1)
-                check(same(again, one), f"{name}, {tier}: {n_threads} threads differ from 1")
+                check(same(again, found), f"{name}, {tier}: --threads {n_threads} differs")
             limited = h.dump(
                 folder, ids, tmp / "t.safetensors", "--cpu", tier, "--threads", 4,
                 env={"OMP_THREAD_LIMIT": "1"},
@@ -151,7 +150,7 @@ def greedy(tmp):
                     torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long),
                     max_new_tokens=256, do_sample=False, pad_token_id=0, eos_token_id=None,
                 )[0, len(ids) :].tolist()  # fmt: skip
-            for tier in h.tiers():
+            for tier in h.tiers() if prompt == prompts[0] else h.tiers()[-1:]:
                 code, out, err = h.run(
                     "generate", "--model", model, "--prompt", prompt, "--greedy", "-n", 256,
                     "--ignore-eos", "--json", "--cpu", tier,

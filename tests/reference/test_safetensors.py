@@ -1,8 +1,7 @@
 """Which files are models: ours against the safetensors package on well-formed and hostile files.
 
 What the package refuses, gpt2c refuses with exit code 3. What it accepts, gpt2c accepts, but for the
-cases marked stricter: duplicate names, absurd ranks, NUL in a
-name, tensors written as arrays.
+cases marked stricter: duplicate names, absurd ranks, tensors written as arrays, NUL in a name.
 """
 
 import json
