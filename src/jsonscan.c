@@ -4,10 +4,14 @@
 #include "status.h"
 #include "utf8.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 64 };
+enum { MAX_DEPTH = 32, MAX_NUMBER_CHARS = 60 };
+
+#define WHOLE_MAX (((uint64_t)1 << 53) - 1) /* what a double holds exactly */
 
 void jsonscan_init(struct jsonscan *scan, const unsigned char *data, size_t n_bytes,
                    const char *file)
@@ -16,6 +20,7 @@ void jsonscan_init(struct jsonscan *scan, const unsigned char *data, size_t n_by
     scan->begin = scan->p = data;
     scan->end = n_bytes ? data + n_bytes : data;
     scan->file = file;
+    scan->max_values = SIZE_MAX;
 }
 
 void jsonscan_free(struct jsonscan *scan)
@@ -44,7 +49,7 @@ gpt2c_status jsonscan_expect(struct jsonscan *scan, char c, gpt2c_error *err)
     if (jsonscan_peek(scan) != c) {
         char what[32] = "expected '?'";
         what[10] = c;
-        return jsonscan_fail(scan, scan->p < scan->end ? what : "the file ends early", err);
+        return jsonscan_fail(scan, scan->p < scan->end ? what : "the text ends too early", err);
     }
     scan->p++;
     return GPT2C_OK;
@@ -100,6 +105,9 @@ static gpt2c_status escape(struct jsonscan *scan, uint32_t *cp, gpt2c_error *err
     if (c != 'u' || !hex4(scan, scan->p + 2, cp)) {
         return jsonscan_fail(scan, "bad escape in a string", err);
     }
+    if (*cp == 0) { /* strings of C, as cJSON's, would end there */
+        return jsonscan_fail(scan, "NUL in a string", err);
+    }
     if (*cp >= 0xd800 && *cp < 0xe000) {
         const unsigned char *const next = scan->p + 6;
         if (*cp >= 0xdc00 || scan->end - next < 6 || next[0] != '\\' || next[1] != 'u' ||
@@ -153,7 +161,7 @@ gpt2c_status jsonscan_string(struct jsonscan *scan, gpt2c_error *err)
             return GPT2C_OK;
         }
         if (c < 0x20) {
-            return jsonscan_fail(scan, "raw control byte in a string", err);
+            return jsonscan_fail(scan, "raw control character in a string", err);
         }
         if (c == '\\') {
             st = escape(scan, &cp, err);
@@ -186,7 +194,8 @@ bool jsonscan_is(const struct jsonscan *scan, const char *text)
 
 /* ---- other values ---------------------------------------------------------------------------- */
 
-gpt2c_status jsonscan_uint(struct jsonscan *scan, uint32_t max, uint32_t *out, gpt2c_error *err)
+/* Digits without sign, fraction, exponent or leading zero, up to max. */
+static gpt2c_status whole(struct jsonscan *scan, uint64_t max, uint64_t *out, gpt2c_error *err)
 {
     uint64_t value = 0;
     const int first = jsonscan_peek(scan);
@@ -198,11 +207,22 @@ gpt2c_status jsonscan_uint(struct jsonscan *scan, uint32_t max, uint32_t *out, g
     const unsigned char after = scan->p < scan->end ? *scan->p : ' ';
     if (n == 0 || value > max || (first == '0' && n > 1) || after == '.' || after == 'e' ||
         after == 'E') {
+        char what[80];
+        snprintf(what, sizeof what, "expected a whole number up to %" PRIu64 " without leading zero",
+                 max);
         scan->p = begin;
-        return jsonscan_fail(scan, "expected a small non-negative whole number", err);
+        return jsonscan_fail(scan, what, err);
     }
-    *out = (uint32_t)value;
+    *out = value;
     return GPT2C_OK;
+}
+
+gpt2c_status jsonscan_uint(struct jsonscan *scan, uint32_t max, uint32_t *out, gpt2c_error *err)
+{
+    uint64_t value = 0;
+    const gpt2c_status st = whole(scan, max, &value, err);
+    *out = st ? 0 : (uint32_t)value;
+    return st;
 }
 
 static bool word_at(struct jsonscan *scan, const char *word)
@@ -259,6 +279,7 @@ static gpt2c_status skip_number(struct jsonscan *scan, gpt2c_error *err)
         skip_byte(scan, "+-");
         ok = skip_digits(scan) > 0;
     }
+    ok = ok && scan->p - begin <= MAX_NUMBER_CHARS;
     return ok ? GPT2C_OK : jsonscan_fail(scan, "bad number", err);
 }
 
@@ -266,14 +287,23 @@ static gpt2c_status skip_scalar(struct jsonscan *scan, gpt2c_error *err)
 {
     const int c = jsonscan_peek(scan);
     int word = 0;
+    uint64_t number = 0;
+    if (++scan->n_values > scan->max_values) {
+        return jsonscan_fail(scan, "too many values", err);
+    }
     if (c == '"') {
         return jsonscan_string(scan, err);
+    }
+    if (scan->whole_numbers && (c == '-' || (c >= '0' && c <= '9'))) {
+        return whole(scan, WHOLE_MAX, &number, err);
     }
     if (c == '-' || (c >= '0' && c <= '9')) {
         return skip_number(scan, err);
     }
-    return c == -1 ? jsonscan_fail(scan, "the file ends early", err)
-                   : jsonscan_word(scan, &word, err);
+    if (c == 't' || c == 'f' || c == 'n') {
+        return jsonscan_word(scan, &word, err);
+    }
+    return jsonscan_fail(scan, c == -1 ? "the text ends too early" : "expected a JSON value", err);
 }
 
 gpt2c_status jsonscan_skip(struct jsonscan *scan, gpt2c_error *err)
@@ -287,6 +317,9 @@ gpt2c_status jsonscan_skip(struct jsonscan *scan, gpt2c_error *err)
         if (c == '{' || c == '[') {
             if (depth == MAX_DEPTH) {
                 return jsonscan_fail(scan, "nested too deep", err);
+            }
+            if (++scan->n_values > scan->max_values) {
+                return jsonscan_fail(scan, "too many values", err);
             }
             close[depth] = c == '{' ? '}' : ']';
             n[depth++] = 0;
@@ -312,5 +345,5 @@ gpt2c_status jsonscan_skip(struct jsonscan *scan, gpt2c_error *err)
 gpt2c_status jsonscan_end(struct jsonscan *scan, gpt2c_error *err)
 {
     return jsonscan_peek(scan) == -1 ? GPT2C_OK
-                                     : jsonscan_fail(scan, "something follows the value", err);
+                                     : jsonscan_fail(scan, "more after the end", err);
 }

@@ -1,5 +1,6 @@
 /* A strict pull reader for JSON files of many small entries: one pass, no tree, no recursion. It
- * refuses what RFC 8259 refuses, invalid UTF-8 and lone surrogates too, and nesting past 64. */
+ * refuses what RFC 8259 refuses, invalid UTF-8, lone surrogates and the escape \u0000 too, and what
+ * would grow without bound: nesting past 32, numbers past 60 characters. */
 #ifndef JSONSCAN_H
 #define JSONSCAN_H
 
@@ -11,6 +12,10 @@ struct jsonscan {
     char *text;       /* the last string read, as UTF-8, not NUL-terminated */
     size_t n_text;    /* bytes */
     size_t cap_text;
+
+    /* For jsonscan_skip; jsonscan_init sets no limit. */
+    size_t n_values, max_values; /* values of any kind, those inside others included */
+    bool whole_numbers; /* every number is 0 … 2^53-1, without sign, fraction or exponent */
 };
 
 void jsonscan_init(struct jsonscan *scan, const unsigned char *data, size_t n_bytes,

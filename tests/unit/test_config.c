@@ -114,7 +114,7 @@ static void check_ranges(void)
     const struct {
         const char *text, *part;
     } bad[] = {
-        {"", "not valid JSON"},
+        {"", "ends too early"},
         {"[]", "expected a JSON object"},
         {"{\"n_layer\":0}", "n_layer"},
         {"{\"n_layer\":-1}", "n_layer"},
