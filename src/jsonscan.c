@@ -279,7 +279,9 @@ static gpt2c_status skip_number(struct jsonscan *scan, gpt2c_error *err)
         skip_byte(scan, "+-");
         ok = skip_digits(scan) > 0;
     }
-    ok = ok && scan->p - begin <= MAX_NUMBER_CHARS;
+    if (ok && scan->p - begin > MAX_NUMBER_CHARS) {
+        return jsonscan_fail(scan, "number too long", err);
+    }
     return ok ? GPT2C_OK : jsonscan_fail(scan, "bad number", err);
 }
 
