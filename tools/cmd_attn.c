@@ -13,6 +13,8 @@
 static const char *const aggregate_names[] = {"none", "mean", "max", "rollout", NULL};
 static const char *const scale_names[] = {"shared", "each", NULL};
 
+enum { NAMED_ALL = 82 }; /* of more tokens a picture of the usual size cannot name each */
+
 struct attn_job {
     struct cli_common common;
     const char *layer_text, *head_text; /* NULL: the default */
@@ -269,7 +271,7 @@ static int draw(struct attn_job *job)
     }
     h->n_rows = h->n_cols = job->m.n_tok;
     job->names = label_create(job->tokenizer, job->m.tok, (size_t)job->m.n_tok,
-                              (enum label_style)job->labels);
+                              (enum label_style)job->labels, job->m.n_tok > NAMED_ALL);
     h->row_labels = h->col_labels = (const char *const *)job->names;
     h->no_ticks = h->n_panels > 9 || (h->n_panels > 1 && job->m.n_tok > 40);
     h->no_ticks |= job->labels == LABEL_NONE;

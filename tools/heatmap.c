@@ -97,6 +97,7 @@ struct layout {
     double panel_w, panel_h;
     double pitch_x, pitch_y; /* from panel to panel */
     double left, top;        /* of the first panel */
+    double lift;             /* of the title, where it would meet the colour bar */
     double grid_w, grid_h;
     struct plot_colorbar bar;
     double width, height; /* of the canvas */
@@ -139,7 +140,9 @@ static void choose_cells(const struct heatmap *h, const struct plot *ruler, stru
     double cell = fit_cells(h, n, SIDE_PT);
     l->label_pt = PLOT_PT_LABEL;
     l->text_pt = PLOT_PT_SMALL + 1;
-    if (h->n_panels > 1) {
+    if (h->cell > 0) {
+        l->label_pt = fmax(PLOT_PT_SMALL, fmin(PLOT_PT_LABEL, floor(h->cell / line / h->dpi * 72)));
+    } else if (h->n_panels > 1) {
         const int across = h->n_across > l->n_down ? h->n_across : l->n_down;
         cell = fit_cells(h, n, fmin(SIDE_PT * 0.75, GRID_PT / (double)across));
         l->label_pt = PLOT_PT_SMALL + 1;
@@ -273,7 +276,9 @@ static void choose_layout(const struct heatmap *h, const struct plot *ruler,
     }
     high = fmax(high, l->bar.box.y1 + l->bar.box.x1 - l->bar.box.x0 + label_line);
     const double above = (high - (h->each ? l->panel_h : l->grid_h)) / 2 + points(h, EDGE_PT);
-    l->top = ceil(fmax(l->top, above));
+    const bool meets = h->title && title_w > l->grid_w + 2 * points(h, BAR_GAP_PT);
+    l->lift = meets ? fmax(0, above - points(h, EDGE_PT)) : 0;
+    l->top = ceil(fmax(l->top + l->lift, above));
     bottom = fmax(bottom, above);
     l->width = ceil(l->left + l->grid_w + right);
     l->height = ceil(l->top + l->grid_h + bottom);
@@ -420,7 +425,7 @@ static void paint_around(const struct heatmap *h, const struct layout *l, struct
     top -= h->across_labels ? label_line + points(h, 2) : 0;
     if (h->title) {
         const struct plot_style heading = {.pt = PLOT_PT_TITLE, .along = PLOT_CENTER};
-        plot_text(p, cx, top - points(h, 6), &heading, h->title);
+        plot_text(p, cx, top - points(h, 6) - l->lift, &heading, h->title);
     }
     double x = points(h, EDGE_PT);
     if (h->y_title) {

@@ -31,8 +31,18 @@ static char *label_one(const struct font *font, const gpt2c_tokenizer *tokenizer
     return label;
 }
 
+static char *with_number(char *label, size_t pos)
+{
+    char *out = NULL;
+    if (label && asprintf(&out, "%s%c  %zu", label, FONT_SOFT, pos) < 0) {
+        out = NULL;
+    }
+    free(label);
+    return out;
+}
+
 char **label_create(const gpt2c_tokenizer *tokenizer, const gpt2c_token *tok, size_t n_tok,
-                    enum label_style style)
+                    enum label_style style, bool numbered)
 {
     if (style == LABEL_NONE) {
         return NULL;
@@ -41,6 +51,7 @@ char **label_create(const gpt2c_tokenizer *tokenizer, const gpt2c_token *tok, si
     char **labels = cli_alloc(n_tok, sizeof *labels);
     for (size_t i = 0; i < n_tok; i++) {
         labels[i] = font ? label_one(font, tokenizer, tok[i], style) : NULL;
+        labels[i] = numbered ? with_number(labels[i], i) : labels[i];
         if (!labels[i]) {
             exit(cli_fail(EXIT_MEMORY, "out of memory: labels of %zu tokens", n_tok));
         }

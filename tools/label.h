@@ -13,10 +13,11 @@ enum label_style {
 };
 extern const char *const label_style_names[]; /* NULL-terminated: a CLI_CHOICE */
 
-/* Drawable labels of tok [n_tok], none wider than 110 points; NULL for LABEL_NONE. Ends the program
- * when memory runs out. label_free takes NULL. */
+/* Drawable labels of tok [n_tok], none wider than 110 points; NULL for LABEL_NONE. `numbered` adds
+ * the position, for labels that will be thinned out. Ends the program when memory runs out.
+ * label_free takes NULL. */
 char **label_create(const gpt2c_tokenizer *tokenizer, const gpt2c_token *tok, size_t n_tok,
-                    enum label_style style);
+                    enum label_style style, bool numbered);
 void label_free(char **labels, size_t n_tok);
 
 #endif

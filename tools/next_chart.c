@@ -19,7 +19,7 @@ int next_chart(const gpt2c_tokenizer *tokenizer, const struct dist *d, const gpt
     if (code) {
         return code;
     }
-    char **names = label_create(tokenizer, top, (size_t)k, LABEL_TEXT);
+    char **names = label_create(tokenizer, top, (size_t)k, LABEL_TEXT, false);
     double *value = cli_alloc((size_t)k, sizeof *value);
     char(*texts)[16] = cli_alloc((size_t)k, sizeof *texts);
     const char **shown = cli_alloc((size_t)k, sizeof *shown);
