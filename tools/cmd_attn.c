@@ -317,6 +317,8 @@ static int index_of(const int32_t *list, int32_t n, int32_t value)
 
 static int write_page(const struct attn_job *job)
 {
+    char title[512];
+    make_title(job, title, sizeof title);
     const struct attn_page page = {
         .layer = job->layer_text ? 0 : job->m.n_layers - 1,
         .head = index_of(job->heads, job->m.n_heads, 0),
@@ -326,7 +328,9 @@ static int write_page(const struct attn_job *job)
         .auto_max = job->h.auto_max,
         .vmin = (double)job->h.vmin,
         .vmax = (double)job->h.vmax,
-        .title = job->title,
+        .title = job->title                       ? job->title
+                 : job->aggregate != ATTNMAP_EACH ? title
+                                                  : NULL,
     };
     return attn_write_page(&job->m, job->tokenizer, &page, job->common.output);
 }
