@@ -256,6 +256,12 @@ static char *drawable(const struct attn_job *job, const char *text)
     return out;
 }
 
+static int write_data_beside(const struct attn_job *job)
+{
+    return job->data ? attn_write_data(&job->m, job->tokenizer, job->data_format, job->data)
+                     : EXIT_OK;
+}
+
 static int draw(struct attn_job *job)
 {
     static const char *const bar_titles[] = {"log1p(attention)", "attention", "sqrt(attention)"};
@@ -292,6 +298,9 @@ static int draw(struct attn_job *job)
     }
     struct plot *p = NULL;
     int code = heatmap_draw(h, &p);
+    if (!code) {
+        code = write_data_beside(job); /* only now: a picture that cannot be leaves no files */
+    }
     if (!code) {
         code = plot_save(p, job->common.output);
     }
@@ -354,21 +363,17 @@ static int run_job(struct attn_job *job)
         job->m.n_threads = job->common.n_threads;
         code = attnmap_compute(&job->m, job->model, job->prompt.tok, job->prompt.n_tok);
     }
-    if (!code && job->data) {
-        code = attn_write_data(&job->m, job->tokenizer, job->data_format, job->data);
-    }
-    if (code || !job->common.output) {
-        if (!code && job->common.json) {
-            print_json(job, NULL);
-        }
-        return code;
-    }
-    if (job->format == ATTN_PNG) {
+    if (!code && job->common.output && job->format == ATTN_PNG) {
         return draw(job);
     }
-    code = job->format == ATTN_HTML ? write_page(job)
-                                    : attn_write_data(&job->m, job->tokenizer, job->format,
-                                                      job->common.output);
+    if (!code) {
+        code = write_data_beside(job);
+    }
+    if (!code && job->common.output) {
+        code = job->format == ATTN_HTML ? write_page(job)
+                                        : attn_write_data(&job->m, job->tokenizer, job->format,
+                                                          job->common.output);
+    }
     if (!code && job->common.json) {
         print_json(job, NULL);
     }

@@ -22,7 +22,8 @@ int plot_create(struct plot **out, int64_t w, int64_t h, double dpi)
 {
     *out = NULL;
     if (!png_size_ok(w, h)) {
-        return cli_fail(EXIT_RUNTIME, "a picture of %lld x %lld pixels is too large (limit 1 GiB)",
+        return cli_fail(EXIT_RUNTIME, "a picture of %lld x %lld pixels is too large (limit 1 GiB): "
+                        "show less, or use smaller cells or fewer dots per inch",
                         (long long)w, (long long)h);
     }
     struct plot *p = calloc(1, sizeof *p);
