@@ -22,35 +22,52 @@ static int32_t min_i32(int32_t a, int32_t b)
 
 /* ---- work and faults ------------------------------------------------------------------------- */
 
+/* Bytes that linear kernels ask for. */
+struct needs {
+    size_t xp, scratch, sums;
+};
+
+static size_t max_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static int32_t n_term_blocks(const struct matrix *w)
+{
+    return div_up(w->n_in, TERM_BLOCK);
+}
+
 /* What the kernels for this matrix ask for, at any number of rows up to n_rows. */
-static void needs_add(const struct gpt2c_model *md, const struct matrix *w, int32_t n_rows,
-                      size_t *xp_bytes, size_t *scratch_bytes)
+static void needs_add(struct needs *needs, const struct gpt2c_model *md, const struct matrix *w,
+                      int32_t n_rows)
 {
     for (int32_t m = 1; m <= n_rows; m++) {
         const struct linear_kernel *lk = md->kern->linear(md->dtype, w->type, w->out_major, m);
         const size_t xp = lk->x_bytes ? lk->x_bytes(m, w->n_in) : 0;
         const size_t scratch = lk->scratch_bytes ? lk->scratch_bytes(w->n_in) : 0;
-        *xp_bytes = xp > *xp_bytes ? xp : *xp_bytes;
-        *scratch_bytes = scratch > *scratch_bytes ? scratch : *scratch_bytes;
+        const size_t sums = lk->run_terms ? linear_sums(w, m) * sizeof(float) : 0;
+        needs->xp = max_size(needs->xp, xp);
+        needs->scratch = max_size(needs->scratch, scratch);
+        needs->sums = max_size(needs->sums, sums);
     }
 }
 
 void ops_layout(struct ops_work *work, struct arena *arena, const struct gpt2c_model *md,
                 int32_t n_rows, int32_t n_ctx, int32_t n_threads)
 {
-    size_t xp_bytes = 0;
-    work->scratch_bytes = 0;
-    needs_add(md, &md->head, n_rows, &xp_bytes, &work->scratch_bytes);
+    struct needs needs = {0};
+    needs_add(&needs, md, &md->head, n_rows);
     for (int32_t il = 0; il < md->hp.n_layer; il++) {
         const struct layer *l = &md->h[il];
-        needs_add(md, &l->c_attn, n_rows, &xp_bytes, &work->scratch_bytes);
-        needs_add(md, &l->attn_c_proj, n_rows, &xp_bytes, &work->scratch_bytes);
-        needs_add(md, &l->c_fc, n_rows, &xp_bytes, &work->scratch_bytes);
-        needs_add(md, &l->mlp_c_proj, n_rows, &xp_bytes, &work->scratch_bytes);
+        needs_add(&needs, md, &l->c_attn, n_rows);
+        needs_add(&needs, md, &l->attn_c_proj, n_rows);
+        needs_add(&needs, md, &l->c_fc, n_rows);
+        needs_add(&needs, md, &l->mlp_c_proj, n_rows);
     }
-    work->scratch_bytes = (work->scratch_bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
-    work->xp = arena_carve(arena, xp_bytes, 1);
+    work->scratch_bytes = (needs.scratch + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+    work->xp = arena_carve(arena, needs.xp, 1);
     work->scratch = arena_carve(arena, (size_t)n_threads, work->scratch_bytes);
+    work->sums = arena_carve(arena, needs.sums, 1);
     work->att = buffer_carve(arena, n_threads * ATT_ROWS, n_ctx);
 }
 
@@ -245,6 +262,7 @@ struct linear_op {
     struct linear_args args;
     int32_t n_row_task; /* rows of a task of prepare */
     int32_t n_col_task; /* columns of a task of run  */
+    int32_t n_block_task, n_col_piece; /* blocks and columns of a task of run_terms */
 };
 
 static void prepare_task(void *arg, int32_t task, int32_t member)
@@ -253,6 +271,18 @@ static void prepare_task(void *arg, int32_t task, int32_t member)
     (void)member;
     const int32_t r = task * op->n_row_task;
     op->lk->prepare(op->o->work->xp, &op->args, r, min_i32(r + op->n_row_task, op->args.m));
+}
+
+static void terms_task(void *arg, int32_t task, int32_t member)
+{
+    const struct linear_op *op = arg;
+    const struct matrix *w = op->args.w;
+    (void)member;
+    const int32_t n_pieces = div_up(w->n_out, op->n_col_piece);
+    const int32_t b = task / n_pieces * op->n_block_task;
+    const int32_t j = task % n_pieces * op->n_col_piece;
+    op->lk->run_terms(&op->args, b, min_i32(b + op->n_block_task, n_term_blocks(w)), j,
+                      min_i32(j + op->n_col_piece, w->n_out));
 }
 
 static void linear_task(void *arg, int32_t task, int32_t member)
@@ -271,6 +301,30 @@ static int32_t grains(const struct ops *o, int32_t n, int32_t grain)
     return div_up(div_up(n, grain), n_tasks) * grain;
 }
 
+/* Cuts the terms for the team: whole columns, and several blocks in a row, as far as that leaves no
+ * member idle for more than a tenth of the time. Partial sums do not depend on it. Returns the
+ * number of tasks. */
+static int32_t cut_terms(const struct ops *o, struct linear_op *op)
+{
+    enum { LONG_RUN = 3, MAX_PIECES = 8 };
+    const struct matrix *w = op->args.w;
+    const int32_t n_blocks = n_term_blocks(w);
+    const int32_t n_members = team_size(o->tm);
+    for (int32_t n_pieces = 1;; n_pieces *= 2) {
+        op->n_col_piece = div_up(div_up(w->n_out, n_pieces), op->lk->col_grain) * op->lk->col_grain;
+        for (op->n_block_task = LONG_RUN; op->n_block_task > 0; op->n_block_task--) {
+            const int32_t n_tasks =
+                div_up(n_blocks, op->n_block_task) * div_up(w->n_out, op->n_col_piece);
+            const int32_t n_turns = div_up(n_tasks, n_members);
+            const int32_t span = n_turns * n_members * op->n_block_task; /* blocks of a piece */
+            if (span * 9 <= n_blocks * n_pieces * 10 ||
+                (n_pieces == MAX_PIECES && op->n_block_task == 1)) {
+                return n_tasks;
+            }
+        }
+    }
+}
+
 static void linear(const struct ops *o, struct buffer y, struct buffer x, const struct matrix *w,
                    int32_t m, bool add)
 {
@@ -286,6 +340,11 @@ static void linear(const struct ops *o, struct buffer y, struct buffer x, const 
         op.n_row_task = grains(o, m, op.lk->row_grain);
         team_for(o->tm, o->member, div_up(m, op.n_row_task), prepare_task, &op);
         op.args.xp = o->work->xp;
+    }
+    if (op.lk->run_terms) {
+        op.args.sums = o->work->sums;
+        const int32_t n_tasks = cut_terms(o, &op);
+        team_for(o->tm, o->member, n_tasks, terms_task, &op);
     }
     op.n_col_task = grains(o, w->n_out, op.lk->col_grain);
     team_for(o->tm, o->member, div_up(w->n_out, op.n_col_task), linear_task, &op);

@@ -60,6 +60,7 @@ struct ops_work {           /* shared by the team */
     void *xp;               /* activations prepared for a linear kernel         */
     unsigned char *scratch; /* [n_threads][scratch_bytes]                       */
     size_t scratch_bytes;
+    float *sums;            /* partial sums of a linear kernel that makes them      */
     struct buffer att;            /* [n_threads * ATT_ROWS][n_ctx] attention weights  */
     _Atomic uint64_t first_fault; /* OPS_NO_FAULT: none */
 };

@@ -61,12 +61,22 @@ float f16_to_f32(uint16_t h); /* ref.c; exact */
 /* Rows up to this many are "decode class": each row's result is bitwise what it is alone. */
 #define FEW_ROWS 32
 
+/* Partial sums over TERM_BLOCK terms each: [ceil(n_in / TERM_BLOCK)][m][n_out rounded up to 16]. */
+#define TERM_BLOCK 128
+
+static inline size_t linear_sums(const struct matrix *w, int32_t m) /* floats */
+{
+    const size_t n_block = ((size_t)w->n_in + TERM_BLOCK - 1) / TERM_BLOCK;
+    return n_block * (size_t)m * (((size_t)w->n_out + 15) / 16 * 16);
+}
+
 struct linear_args {
     float *y; /* [m][ldy] */
     size_t ldy;
     const float *x; /* [m][ldx] */
     size_t ldx;
-    const void *xp; /* what prepare made of x; NULL when there is no prepare */
+    const void *xp; /* what prepare made of x; NULL when there is no prepare            */
+    float *sums;    /* what run_terms makes and run adds; NULL when there is no run_terms */
     const struct matrix *w;
     int32_t m;
     bool add; /* y += instead of y = (the residual stream) */
@@ -86,6 +96,10 @@ struct linear_kernel {
     void (*prepare)(void *xp, const struct linear_args *a, int32_t r0, int32_t r1);
     /* Bytes of scratch that one call of run needs; NULL: none. */
     size_t (*scratch_bytes)(int32_t n_in);
+    /* For weights that are best read along whole rows: the partial sums of blocks b0 … b1-1,
+     * columns j0 … j1-1 (cut like those of run, and the wider the better), into a->sums; called
+     * for disjoint pieces that cover all, before any run. NULL: run does it all. */
+    void (*run_terms)(const struct linear_args *a, int32_t b0, int32_t b1, int32_t j0, int32_t j1);
     /* Columns j0 … j1-1 of all m rows. scratch is 64-byte aligned. */
     void (*run)(const struct linear_args *a, int32_t j0, int32_t j1, void *scratch);
 };

@@ -13,8 +13,9 @@ typedef struct vf {
 
 /* Blocking that fits 16 registers; see vec_linear.h. */
 enum {
-    FEW_K = 4,
-    FEW_V = 1,
+    FEW_K = 8,
+    FEW_M = 2,
+    FEW_V = 2,
     TILE_M = 6,
     TILE_V = 1,
     DOT_J = 2,

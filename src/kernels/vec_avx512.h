@@ -15,8 +15,9 @@ typedef __m512 vf;
 
 /* Blocking that fits 32 registers; see vec_linear.h. */
 enum {
-    FEW_K = 8,   /* few rows: weights rows …               */
-    FEW_V = 2,   /* … by vectors of columns in registers   */
+    FEW_K = 8,   /* few rows: weight rows in a stretch     */
+    FEW_M = 6,   /* accumulators, rows …                   */
+    FEW_V = 4,   /* … by vectors of columns                */
     TILE_M = 12, /* many rows: accumulators, rows …        */
     TILE_V = 2,  /* … by vectors of columns                */
     DOT_J = 4,   /* dot products: weight rows …            */

@@ -193,6 +193,19 @@ static float *run(const struct linear_kernel *lk, const struct problem *p, const
         }
         args.xp = xp;
     }
+    if (lk->run_terms) {
+        args.sums = memory_output(linear_sums(&p->w, args.m));
+        const int32_t n_block = (p->w.n_in + TERM_BLOCK - 1) / TERM_BLOCK;
+        for (int32_t b = 0; b < n_block;) {
+            const int32_t b1 = cut_after(b, n_block, 1, whole);
+            for (int32_t j = 0; j < p->w.n_out;) {
+                const int32_t j1 = cut_after(j, p->w.n_out, lk->col_grain, whole);
+                lk->run_terms(&args, b, b1, j, j1);
+                j = j1;
+            }
+            b = b1;
+        }
+    }
     for (int32_t j = 0; j < p->w.n_out;) {
         const int32_t j1 = cut_after(j, p->w.n_out, lk->col_grain, whole);
         lk->run(&args, j, j1, scratch);
@@ -305,6 +318,10 @@ static void call(void *arg)
     if (c->lk->prepare) {
         c->lk->prepare(c->xp, &c->args, 0, c->args.m);
     }
+    if (c->lk->run_terms) {
+        const int32_t n_block = (c->args.w->n_in + TERM_BLOCK - 1) / TERM_BLOCK;
+        c->lk->run_terms(&c->args, 0, n_block, 0, c->args.w->n_out);
+    }
     c->lk->run(&c->args, 0, c->args.w->n_out, c->scratch);
 }
 
@@ -346,6 +363,7 @@ void bench_linear(const struct kernels *kern)
             c.args.y = memory_output((size_t)m * c.args.ldy);
             c.xp = memory_output(c.lk->x_bytes ? c.lk->x_bytes(m, N_IN) / sizeof(float) + 1 : 1);
             c.args.xp = c.xp;
+            c.args.sums = memory_output(c.lk->run_terms ? linear_sums(&p.w, m) : 1);
             c.scratch = memory_output(
                 c.lk->scratch_bytes ? c.lk->scratch_bytes(N_IN) / sizeof(float) + 1 : 1);
             char shape[96];
