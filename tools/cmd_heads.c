@@ -7,7 +7,6 @@
 #include "jsonout.h"
 #include "outfile.h"
 #include "prompt.h"
-#include "text.h"
 
 #include <math.h>
 #include <stdlib.h>

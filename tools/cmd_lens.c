@@ -29,31 +29,38 @@ static int32_t cells_across(void)
     return n > 1 ? n : 1;
 }
 
-/* A token in its column: cut with an ellipsis, and spaces marked where there is nothing else. */
+/* What a cell shows of a token: heap, TEXT_WIDTH columns at most. Spaces alone show as boxes. */
+static char *cell_text(const struct prompt *p, gpt2c_token token)
+{
+    size_t n = 0;
+    const char *bytes = gpt2c_tokenizer_bytes(p->tokenizer, token, &n);
+    char *visible = text_visible(bytes ? bytes : "", n);
+    char *text = cli_alloc(3 * strlen(visible) + 4, 1);
+    const bool blank = visible[strspn(visible, " ")] == '\0';
+    const bool cut = text_width(visible) > TEXT_WIDTH;
+    size_t width = 0;
+    char *end = text;
+    for (const char *at = visible; *at;) {
+        uint32_t cp = 0;
+        const size_t n_bytes = text_next(at, strlen(at), &cp);
+        memcpy(end, blank ? "\xe2\x90\xa3" : at, blank ? 3 : n_bytes); /* U+2423 OPEN BOX */
+        width += text_width(end);
+        if (width > TEXT_WIDTH - (cut ? 1 : 0)) {
+            memset(end, 0, 4);
+            break;
+        }
+        end += strlen(end);
+        at += n_bytes;
+    }
+    memcpy(end, "\xe2\x80\xa6", cut ? 3 : 0); /* U+2026 ELLIPSIS */
+    free(visible);
+    return text;
+}
+
 static void print_token(const struct prompt *p, gpt2c_token token)
 {
-    char *text = prompt_visible(p, token);
-    if (text[strspn(text, " ")] == '\0') {
-        const size_t n = strlen(text);
-        free(text);
-        text = cli_alloc(n + 1, 3);
-        for (size_t i = 0; i < n; i++) {
-            memcpy(text + 3 * i, "\xe2\x90\xa3", 3); /* U+2423 OPEN BOX */
-        }
-    }
-    size_t n_bytes = strlen(text);
-    if (text_width(text) > TEXT_WIDTH) {
-        while (text_width(text) > TEXT_WIDTH - 1) {
-            do {
-                n_bytes--;
-            } while (((unsigned char)text[n_bytes] & 0xc0) == 0x80);
-            text[n_bytes] = '\0';
-        }
-        printf("%s\xe2\x80\xa6", text); /* U+2026 ELLIPSIS */
-        printf("%*s", (int)(TEXT_WIDTH - 1 - text_width(text)), "");
-    } else {
-        text_pad(stdout, text, TEXT_WIDTH, false);
-    }
+    char *text = cell_text(p, token);
+    text_pad(stdout, text, TEXT_WIDTH, false);
     free(text);
 }
 
@@ -139,11 +146,9 @@ static int write_csv(const struct lens *lens, const char *path)
         for (int32_t i = 0; i < lens->n_pos; i++) {
             for (int32_t rank = 0; rank < lens->k; rank++) {
                 const struct lens_guess *guess = lens_cell(lens, layer, i) + rank;
-                char *text = prompt_visible(&lens->prompt, guess->id);
                 fprintf(out.f, "%d,%d,%d,%d,", layer, lens->pos[i], rank + 1, guess->id);
-                text_csv(out.f, text);
+                prompt_csv(&lens->prompt, guess->id, out.f);
                 fprintf(out.f, ",%.9g\n", guess->p);
-                free(text);
             }
         }
     }

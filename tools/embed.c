@@ -6,6 +6,7 @@
 #include "npy.h"
 #include "outfile.h"
 #include "sinusoid.h"
+#include "text.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -70,26 +71,40 @@ int embed_compute(struct embed *e, const struct cli_common *common, int32_t sour
 
 /* ---- output ---------------------------------------------------------------------------------- */
 
-static cJSON *make_json(const struct embed *e)
+/* The document is as large as the matrix, so the vectors are written, not built. */
+static int write_json(const struct embed *e, const char *path)
 {
     const struct prompt *p = &e->prompt;
     const size_t n_embd = (size_t)p->hp->n_embd;
     const int32_t shape[3] = {1, (int32_t)p->tokens.n_tok, p->hp->n_embd};
+    struct outfile out;
+    const int code = outfile_open(&out, path);
+    if (code) {
+        return code;
+    }
     cJSON *document = jsonout_document();
     cJSON_AddStringToObject(document, "what", e->what);
     cJSON_AddItemToObject(document, "shape", jsonout_ints(shape, 3));
     cJSON_AddItemToObject(document, "ids", jsonout_ints(p->tokens.tok, p->tokens.n_tok));
     cJSON *tokens = cJSON_AddArrayToObject(document, "tokens");
-    cJSON *vectors = cJSON_AddArrayToObject(document, "vectors");
     for (size_t i = 0; i < p->tokens.n_tok; i++) {
-        cJSON *row = cJSON_CreateArray();
-        for (size_t j = 0; j < n_embd; j++) {
-            cJSON_AddItemToArray(row, jsonout_float(e->x[i * n_embd + j]));
-        }
         cJSON_AddItemToArray(tokens, prompt_json(p, p->tokens.tok[i]));
-        cJSON_AddItemToArray(vectors, row);
     }
-    return document;
+    char *head = cJSON_PrintUnformatted(document);
+    cJSON_Delete(document);
+    if (!head) {
+        outfile_discard(&out);
+        return cli_fail(EXIT_MEMORY, "no memory for the JSON document");
+    }
+    fprintf(out.f, "%.*s,\"vectors\":", (int)strlen(head) - 1, head); /* without its last brace */
+    free(head);
+    for (size_t i = 0; i < p->tokens.n_tok * n_embd; i++) {
+        char number[32];
+        fprintf(out.f, "%s%s", i == 0 ? "[[" : i % n_embd == 0 ? "],[" : ",",
+                text_float(number, e->x[i]));
+    }
+    fputs("]]}\n", out.f);
+    return outfile_commit(&out);
 }
 
 static int write_numbers(const struct embed *e, const char *path, bool csv)
@@ -104,7 +119,8 @@ static int write_numbers(const struct embed *e, const char *path, bool csv)
         npy_write(out.f, e->x, shape, 2);
     }
     for (size_t i = 0; csv && i < shape[0] * shape[1]; i++) {
-        fprintf(out.f, "%.9g%c", (double)e->x[i], (i + 1) % shape[1] ? ',' : '\n');
+        char number[32];
+        fprintf(out.f, "%s%c", text_float(number, e->x[i]), (i + 1) % shape[1] ? ',' : '\n');
     }
     return outfile_commit(&out);
 }
@@ -113,12 +129,12 @@ int embed_show(const struct embed *e, const struct cli_common *common, enum endi
 {
     int code = EXIT_OK;
     if (ending == ENDING_JSON) {
-        code = jsonout_print(make_json(e), common->output);
+        code = write_json(e, common->output);
     } else if (ending) {
         code = write_numbers(e, common->output, ending == ENDING_CSV);
     }
     if (!code && common->json) {
-        code = jsonout_print(make_json(e), NULL);
+        code = write_json(e, NULL);
     } else if (!code && !ending) {
         const size_t n_tok = e->prompt.tokens.n_tok;
         const size_t n_embd = (size_t)e->prompt.hp->n_embd;

@@ -23,9 +23,7 @@ static gpt2c_token find_spelling(const gpt2c_tokenizer *tokenizer, const char *t
     const gpt2c_token n_vocab = gpt2c_tokenizer_n_vocab(tokenizer);
     gpt2c_token found = -1;
     for (gpt2c_token i = 0; found < 0 && i < n_vocab; i++) {
-        size_t n = 0;
-        const char *bytes = gpt2c_tokenizer_bytes(tokenizer, i, &n);
-        char *spelling = text_hf(bytes ? bytes : "", n);
+        char *spelling = text_token_hf(tokenizer, i);
         found = strcmp(spelling, text) == 0 ? i : -1;
         free(spelling);
     }
@@ -123,11 +121,9 @@ static int write_csv(const struct nearest *s, const char *path)
     }
     fputs("rank,id,token,cosine\n", out.f);
     for (int32_t i = 0; i < s->k; i++) {
-        char *text = prompt_visible(&s->prompt, s->best[i]);
         fprintf(out.f, "%d,%d,", i + 1, s->best[i]);
-        text_csv(out.f, text);
+        prompt_csv(&s->prompt, s->best[i], out.f);
         fprintf(out.f, ",%.9g\n", (double)s->cosine[s->best[i]]);
-        free(text);
     }
     return outfile_commit(&out);
 }
@@ -136,7 +132,7 @@ static void print_table(const struct nearest *s)
 {
     printf("%4s  %6s  %7s  token\n", "rank", "id", "cosine");
     for (int32_t i = 0; i < s->k; i++) {
-        char *text = prompt_visible(&s->prompt, s->best[i]);
+        char *text = text_token(s->prompt.tokenizer, s->best[i]);
         printf("%4d  %6d  %7.4f  %s\n", i + 1, s->best[i], (double)s->cosine[s->best[i]], text);
         free(text);
     }

@@ -51,12 +51,10 @@ static int write_csv(const struct scatter *s, const char *path)
     fputs("pos,id,token,pc1,pc2,pc1_explained_variance_ratio,pc2_explained_variance_ratio\n",
           out.f);
     for (size_t i = 0; i < s->n; i++) {
-        char *text = prompt_visible(s->prompt, s->prompt->tokens.tok[i]);
         fprintf(out.f, "%zu,%d,", i, s->prompt->tokens.tok[i]);
-        text_csv(out.f, text);
+        prompt_csv(s->prompt, s->prompt->tokens.tok[i], out.f);
         fprintf(out.f, ",%.9g,%.9g,%.9g,%.9g\n", s->xy[2 * i], s->xy[2 * i + 1], s->pca.ratio[0],
                 s->pca.ratio[1]);
-        free(text);
     }
     return outfile_commit(&out);
 }
@@ -82,7 +80,7 @@ static void print_table(const struct scatter *s)
 {
     printf("%4s  %9s  %9s  token\n", "pos", "PC 1", "PC 2");
     for (size_t i = 0; i < s->n; i++) {
-        char *text = prompt_visible(s->prompt, s->prompt->tokens.tok[i]);
+        char *text = text_token(s->prompt->tokenizer, s->prompt->tokens.tok[i]);
         printf("%4zu  %9.4f  %9.4f  %s\n", i, s->xy[2 * i], s->xy[2 * i + 1], text);
         free(text);
     }

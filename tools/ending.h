@@ -13,8 +13,8 @@ enum ending {
 };
 
 /* The ending of -o into *out, letters of either case; "-" (stdout) takes the first of those
- * allowed. EXIT_USAGE with a message that lists them when it has none of them, or when stdout would get both
- * the file and --json. */
+ * allowed. EXIT_USAGE with a message that lists them when it has none of them, or when stdout would
+ * get both the file and --json. */
 int ending_find(const struct cli_common *common, const enum ending *allowed, enum ending *out);
 
 #endif

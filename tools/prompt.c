@@ -49,19 +49,17 @@ void prompt_close(struct prompt *p)
     gpt2c_model_close(&p->model);
 }
 
-char *prompt_visible(const struct prompt *p, gpt2c_token token)
-{
-    size_t n = 0;
-    const char *bytes = gpt2c_tokenizer_bytes(p->tokenizer, token, &n);
-    return text_visible(bytes ? bytes : "", n);
-}
-
 cJSON *prompt_json(const struct prompt *p, gpt2c_token token)
 {
-    size_t n = 0;
-    const char *bytes = gpt2c_tokenizer_bytes(p->tokenizer, token, &n);
-    char *text = text_hf(bytes ? bytes : "", n);
+    char *text = text_token_hf(p->tokenizer, token);
     cJSON *string = cJSON_CreateString(text);
     free(text);
     return string;
+}
+
+void prompt_csv(const struct prompt *p, gpt2c_token token, FILE *f)
+{
+    char *text = text_token_hf(p->tokenizer, token);
+    text_csv(f, text);
+    free(text);
 }

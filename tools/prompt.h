@@ -22,8 +22,8 @@ int prompt_session(struct prompt *p, const struct cli_common *common, int32_t n_
 int prompt_eval(struct prompt *p, uint32_t what, gpt2c_tap_fn fn, void *user);
 void prompt_close(struct prompt *p);
 
-/* A token as people read it (text_visible), heap, and as GPT-2's files write it (text_hf). */
-char *prompt_visible(const struct prompt *p, gpt2c_token token);
+/* A token as GPT-2's files write it, for JSON and as a field of CSV. */
 cJSON *prompt_json(const struct prompt *p, gpt2c_token token);
+void prompt_csv(const struct prompt *p, gpt2c_token token, FILE *f);
 
 #endif
