@@ -12,6 +12,7 @@
 
 static const char *const aggregate_names[] = {"none", "mean", "max", "rollout", NULL};
 static const char *const scale_names[] = {"shared", "each", NULL};
+static const char *const bar_titles[] = {"log1p(attention)", "attention", "sqrt(attention)"};
 
 enum { NAMED_ALL = 82 }; /* of more tokens a picture of the usual size cannot name each */
 
@@ -133,9 +134,11 @@ static void make_title(const struct attn_job *job, char *out, size_t cap)
     char heads[160];
     describe(layers, sizeof layers, "Layer", job->m.layers, job->m.n_layers);
     describe(heads, sizeof heads, "Head", job->m.heads, job->m.n_heads);
-    snprintf(out, cap, "GPT-2 Attention %s%s (%s, %s)%s", what[job->aggregate],
-             job->m.n_maps > 1 ? "s" : "", layers, heads,
-             job->hide_first ? ", first token hidden" : "");
+    const bool several = job->m.n_maps > 1;
+    snprintf(out, cap, "GPT-2 Attention %s%s (%s, %s)%s%s%s", what[job->aggregate],
+             several ? "s" : "", layers, heads, job->hide_first ? ", first token hidden" : "",
+             several && job->scale == 1 ? ", own scales of " : "",
+             several && job->scale == 1 ? bar_titles[job->norm] : "");
 }
 
 static void annotate(struct attn_job *job)
@@ -264,7 +267,6 @@ static int write_data_beside(const struct attn_job *job)
 
 static int draw(struct attn_job *job)
 {
-    static const char *const bar_titles[] = {"log1p(attention)", "attention", "sqrt(attention)"};
     struct heatmap *h = &job->h;
     char title[512];
     make_title(job, title, sizeof title);

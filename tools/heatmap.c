@@ -100,7 +100,8 @@ struct layout {
     double lift;             /* of the title, where it would meet the colour bar */
     double grid_w, grid_h;
     struct plot_colorbar bar;
-    double width, height; /* of the canvas */
+    const char *bar_title; /* NULL also where it is longer than the bar of a panel */
+    double width, height;  /* of the canvas */
 };
 
 static double points(const struct heatmap *h, double pt)
@@ -214,11 +215,11 @@ static bool any_title(const struct heatmap *h)
 }
 
 static struct plot_colorbar bar_of(const struct heatmap *h, const struct heatmap_panel *panel,
-                                   struct range values, double height)
+                                   struct range values, double height, const char *title)
 {
     const double width = fmax(points(h, 8), fmin(points(h, 16), floor(height / 20)));
     return (struct plot_colorbar){
-        .map = h->map, .vmin = panel->vmin, .vmax = panel->vmax, .title = h->bar_title,
+        .map = h->map, .vmin = panel->vmin, .vmax = panel->vmax, .title = title,
         .under = values.min < panel->vmin, .over = values.max > panel->vmax,
         .box = {0, 0, floor(width), height}};
 }
@@ -235,11 +236,14 @@ static void choose_layout(const struct heatmap *h, const struct plot *ruler,
     const double panel_line =
         any_title(h) ? plot_line_height(ruler, l->label_pt) + points(h, 2) : 0;
     const double bar_height = fmax(points(h, 60), fmin(l->panel_h, points(h, MANY_PT)));
+    const bool fits = !h->each || !h->bar_title ||
+                      plot_text_width(ruler, PLOT_PT_LABEL, h->bar_title) <= bar_height;
+    l->bar_title = fits ? h->bar_title : NULL;
 
     /* Between panels: a gap, their titles, their own colour bars. */
     double bars = 0;
     for (int i = 0; h->each && i < h->n_panels; i++) {
-        l->bar = bar_of(h, &h->panels[i], each[i], bar_height);
+        l->bar = bar_of(h, &h->panels[i], each[i], bar_height, l->bar_title);
         bars = fmax(bars, points(h, BAR_GAP_PT) / 2 + plot_colorbar_width(ruler, &l->bar));
     }
     l->pitch_x = ceil(l->panel_w + bars + points(h, h->each ? 16 : 6));
@@ -259,7 +263,7 @@ static void choose_layout(const struct heatmap *h, const struct plot *ruler,
         right = fmax(right, points(h, EDGE_PT) + bars);
     } else {
         l->bar = bar_of(h, &h->panels[0], all,
-                        fmax(points(h, 60), fmin(l->grid_h, points(h, MOST_PT))));
+                        fmax(points(h, 60), fmin(l->grid_h, points(h, MOST_PT))), l->bar_title);
         right += points(h, BAR_GAP_PT) + plot_colorbar_width(ruler, &l->bar);
     }
     double bottom = points(h, EDGE_PT) + m.y1 + (h->x_title ? label_line + points(h, 4) : 0);
@@ -396,7 +400,8 @@ static void paint_panel(struct heatmap *h, int i, const struct layout *l, struct
                   panel->title);
     }
     if (h->each) {
-        struct plot_colorbar bar = bar_of(h, panel, values, l->bar.box.y1 - l->bar.box.y0);
+        struct plot_colorbar bar =
+            bar_of(h, panel, values, l->bar.box.y1 - l->bar.box.y0, l->bar_title);
         const double shift = panel->box.x1 + floor(points(h, BAR_GAP_PT) / 2);
         bar.box.x0 += shift;
         bar.box.x1 += shift;
