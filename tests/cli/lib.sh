@@ -1,7 +1,7 @@
 # For the tests of the program: sourced by test_NAME.sh GPT2C SOURCE_ROOT. Each check runs the program
 # in an empty folder of its own with nothing on stdin.
 set -u
-gpt2c=$1
+gpt2c=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 root=$2
 work=$(mktemp -d)
 box=$work/box # the folder that commands run in

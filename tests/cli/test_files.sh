@@ -91,7 +91,7 @@ accepted dump --what hidden --layer 0 -o dangling.npy
 [ -f absent.npy ] || fail "the target of a dangling link was not made"
 rm -f absent.npy dangling.npy
 mkfifo fifo.npy
-cat fifo.npy >"$work/from_fifo" &
+timeout 20 cat fifo.npy >"$work/from_fifo" &
 accepted dump --what hidden --layer 0 -o fifo.npy
 wait $!
 same "through a FIFO" "$(head -c 6 "$work/from_fifo" | tail -c 5)" NUMPY
