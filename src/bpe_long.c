@@ -3,6 +3,7 @@
  * tokens stay out and every token has exactly one tree of merges. */
 #include "bpe_long.h"
 
+#include "bpe.h"
 #include "status.h"
 
 #include <stdlib.h>
@@ -20,6 +21,7 @@ struct bpe_long {
     uint64_t *edges;        /* (node, byte) + 1 and the child in one word; open addressing  */
     unsigned edges_shift;
     uint32_t n_nodes;
+    bool ordered; /* no merge uses what a later one makes, and no two make the same: see stay() */
 };
 
 void bpe_long_free(struct bpe_long *t)
@@ -46,7 +48,8 @@ void bpe_long_scratch_free(struct bpe_long_scratch *scratch)
 
 /* ---- neighbours ------------------------------------------------------------------------------ */
 
-/* Do l and r side by side stay two tokens until a merge of rank `limit` takes one of them away?
+/* In an ordered vocabulary, as training makes it, merges happen in the order of their ranks. Then:
+ * do l and r side by side stay two tokens until a merge of rank `limit` takes one of them away?
  * Walks their merges backwards in time, the later of the two first. While two parts face each
  * other, a merge of both would come first if its rank is below that of the merge that ends the
  * meeting, or equal when that one lies to the right: of equals the leftmost is first. */
@@ -69,13 +72,34 @@ static bool stay(const struct bpe_long *t, uint32_t l, uint32_t r, uint32_t limi
     }
 }
 
-/* stay() to the end of time, with a memory for the pairs of late. */
+/* The tokens of the bytes of l, and of r if it is one, are these two (this one): by definition. */
+static bool stay_by_merging(const struct bpe_long *t, uint32_t l, uint32_t r)
+{
+    uint32_t tok[2 * VOCAB_MAX_TOKEN_BYTES];
+    const uint32_t parts[2] = {l, r};
+    size_t n_parts = 0;
+    size_t n_tok = 0;
+    size_t at = 0;
+    for (; n_parts < 2 && parts[n_parts] != VOCAB_NONE; n_parts++) {
+        size_t n = 0;
+        const unsigned char *const bytes = vocab_bytes(t->vocab, parts[n_parts], &n);
+        for (size_t i = 0; i < n; i++) {
+            tok[n_tok++] = t->vocab->byte_token[bytes[i]];
+        }
+    }
+    while (bpe_step(t->vocab, tok, &n_tok, &at) != VOCAB_NONE) {
+    }
+    return n_tok == n_parts && memcmp(tok, parts, n_tok * sizeof *tok) == 0;
+}
+
+/* Whether they stay to the end, with a memory for the pairs of late. */
 static bool neighbours(const struct bpe_long *t, uint64_t *known, uint32_t l, uint32_t r)
 {
     const uint64_t pair = (uint64_t)l << VOCAB_ID_BITS | r;
     uint64_t *const slot = &known[pair * UINT64_C(0x9e3779b97f4a7c15) >> (64 - KNOWN_BITS)];
     if (*slot >> 1 != pair + 1) {
-        *slot = (pair + 1) << 1 | stay(t, l, r, VOCAB_NONE);
+        const bool yes = t->ordered ? stay(t, l, r, VOCAB_NONE) : stay_by_merging(t, l, r);
+        *slot = (pair + 1) << 1 | yes;
     }
     return *slot & 1;
 }
@@ -150,9 +174,49 @@ static void list_merges(const struct vocab *v, uint32_t (*joined)[2])
     }
 }
 
+/* Leaves in t->rank the first merge that makes each token. */
+static bool is_ordered(struct bpe_long *t, uint32_t (*joined)[2])
+{
+    const struct vocab *const v = t->vocab;
+    for (uint32_t rank = 0; rank < v->n_merges; rank++) {
+        const uint32_t made = v->made[rank];
+        if (t->rank[made] != RANK_NEVER || t->rank[joined[rank][0]] == RANK_NEVER ||
+            t->rank[joined[rank][1]] == RANK_NEVER) {
+            return false;
+        }
+        t->rank[made] = (int32_t)rank;
+    }
+    return true;
+}
+
 /* A merge makes its token from the token's bytes alone if both halves come about so, and nothing
  * joins them across the middle before. */
-static gpt2c_status make_trees(struct bpe_long *t, gpt2c_error *err)
+static void make_trees(struct bpe_long *t, uint32_t (*joined)[2])
+{
+    const struct vocab *const v = t->vocab;
+    for (uint32_t rank = 0; rank < v->n_merges; rank++) {
+        const uint32_t made = v->made[rank];
+        const uint32_t l = joined[rank][0];
+        const uint32_t r = joined[rank][1];
+        if (t->rank[l] == RANK_NEVER || t->rank[r] == RANK_NEVER || !stay(t, l, r, rank)) {
+            t->rank[made] = RANK_NEVER;
+        }
+        t->left[made] = l;
+        t->right[made] = r;
+    }
+}
+
+static void clear_ranks(struct bpe_long *t)
+{
+    for (uint32_t id = 0; id < t->vocab->n_vocab; id++) {
+        t->rank[id] = RANK_NEVER;
+    }
+    for (unsigned byte = 0; byte < 256; byte++) {
+        t->rank[t->vocab->byte_token[byte]] = RANK_BYTE;
+    }
+}
+
+static gpt2c_status find_tokens(struct bpe_long *t, gpt2c_error *err)
 {
     const struct vocab *const v = t->vocab;
     uint32_t(*const joined)[2] = malloc((v->n_merges + 1) * sizeof *joined);
@@ -160,21 +224,16 @@ static gpt2c_status make_trees(struct bpe_long *t, gpt2c_error *err)
         return status_fail(err, GPT2C_E_NOMEM, "no memory for the merges");
     }
     list_merges(v, joined);
-    for (uint32_t id = 0; id < v->n_vocab; id++) {
-        t->rank[id] = RANK_NEVER;
-    }
-    for (unsigned byte = 0; byte < 256; byte++) {
-        t->rank[v->byte_token[byte]] = RANK_BYTE;
-    }
-    for (uint32_t rank = 0; rank < v->n_merges; rank++) {
-        const uint32_t made = v->made[rank];
-        const uint32_t l = joined[rank][0];
-        const uint32_t r = joined[rank][1];
-        if (t->rank[made] == RANK_NEVER && t->rank[l] != RANK_NEVER && t->rank[r] != RANK_NEVER &&
-            stay(t, l, r, rank)) {
-            t->rank[made] = (int32_t)rank;
-            t->left[made] = l;
-            t->right[made] = r;
+    clear_ranks(t);
+    t->ordered = is_ordered(t, joined);
+    if (t->ordered) {
+        make_trees(t, joined);
+    } else {
+        clear_ranks(t);
+        for (uint32_t rank = 0; rank < v->n_merges; rank++) {
+            if (stay_by_merging(t, v->made[rank], VOCAB_NONE)) {
+                t->rank[v->made[rank]] = (int32_t)rank;
+            }
         }
     }
     free(joined);
@@ -224,7 +283,7 @@ gpt2c_status bpe_long_create(struct bpe_long **out, const struct vocab *v, gpt2c
         st = status_fail(err, GPT2C_E_NOMEM, "no memory for the tables of long pieces");
     }
     if (!st) {
-        st = make_trees(t, err);
+        st = find_tokens(t, err);
     }
     if (st) {
         bpe_long_free(t);

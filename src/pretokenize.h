@@ -17,9 +17,10 @@ enum pretokenize_class { /* of a character, and of the run that a piece holds */
                          PRETOKENIZE_SPACE
 };
 
-/* Bytes past the end of a piece that decide where it ends: a character, or the letters that may
- * follow an apostrophe. A piece that ends closer to the end of a text still growing may change. */
-enum { PRETOKENIZE_LOOKAHEAD = 4 };
+/* Bytes past the end of a piece that decide where it ends: a character that white space gives away
+ * and the one behind it, or the letters that may follow an apostrophe. A piece that ends closer to
+ * the end of a text still growing may change. */
+enum { PRETOKENIZE_LOOKAHEAD = 8 };
 
 /* The class of the character at p < end; *n_bytes its length. */
 enum pretokenize_class pretokenize_char(const unsigned char *p, const unsigned char *end,

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum vocab_origin { ORIGIN_NONE, ORIGIN_BYTE, ORIGIN_MERGE, ORIGIN_SPECIAL };
+enum vocab_origin { ORIGIN_NONE, ORIGIN_RAW, ORIGIN_BYTE, ORIGIN_MERGE, ORIGIN_SPECIAL };
 
 /* Probing as long as this happens in no honest table at half load; it bounds the time that a file
  * with chosen collisions can take. */
@@ -197,7 +197,7 @@ static size_t unmap(const struct vocab_builder *b, const char *text, size_t n_te
 }
 
 static gpt2c_status add_entry(struct vocab_builder *b, const char *text, size_t n_text, uint32_t id,
-                              bool raw, gpt2c_error *err)
+                              bool added, gpt2c_error *err)
 {
     if (b->n_entries == b->cap_entries || n_text > b->cap_bytes - b->n_bytes) {
         return no_memory(b, err);
@@ -206,13 +206,15 @@ static gpt2c_status add_entry(struct vocab_builder *b, const char *text, size_t 
     e->id = id;
     e->at = (uint32_t)b->n_bytes;
     unsigned char *const bytes = b->bytes + b->n_bytes;
+    bool raw = added;
     size_t n = raw ? 0 : unmap(b, text, n_text, bytes, &raw);
     if (raw) {
         memcpy(bytes, text, n_text);
         n = n_text;
     }
     e->raw = raw;
-    e->n_bytes = (uint32_t)n & INT32_MAX;
+    e->added = added;
+    e->n_bytes = (uint32_t)n & ((1u << 30) - 1);
     b->n_bytes += n;
     return GPT2C_OK;
 }
@@ -254,8 +256,9 @@ gpt2c_status vocab_builder_added(struct vocab_builder *b, const char *text, size
     }
     memcpy(bytes, text, n_text);
     e->at = (uint32_t)b->n_bytes;
-    e->n_bytes = (uint32_t)n_text & INT32_MAX;
+    e->n_bytes = (uint32_t)n_text & ((1u << 30) - 1);
     e->raw = true;
+    e->added = true;
     b->n_bytes += n_text;
     return GPT2C_OK;
 }
@@ -287,7 +290,7 @@ static gpt2c_status order_tokens(struct vocab_builder *b, gpt2c_error *err)
         const struct vocab_entry *const e = &b->entries[v->begin[id] - 1];
         memcpy(v->bytes + at, b->bytes + e->at, e->n_bytes);
         v->begin[id] = at;
-        v->origin[id] = e->raw ? ORIGIN_SPECIAL : ORIGIN_NONE;
+        v->origin[id] = e->added ? ORIGIN_SPECIAL : e->raw ? ORIGIN_RAW : ORIGIN_NONE;
         at += e->n_bytes;
     }
     v->begin[v->n_vocab] = at;
@@ -305,6 +308,14 @@ static const char *show(const struct vocab *v, const unsigned char *bytes, size_
     return out;
 }
 
+static const char *show_raw(const unsigned char *bytes, size_t n, char out[200])
+{
+    const size_t n_out = n < 190 ? n : 190;
+    memcpy(out, bytes, n_out);
+    out[n_out] = '\0';
+    return out;
+}
+
 static gpt2c_status name_tokens(struct vocab_builder *b, gpt2c_error *err)
 {
     struct vocab *const v = b->vocab;
@@ -313,7 +324,7 @@ static gpt2c_status name_tokens(struct vocab_builder *b, gpt2c_error *err)
         size_t n = 0;
         uint32_t tag = 0;
         const unsigned char *const bytes = vocab_bytes(v, id, &n);
-        if (v->origin[id] == ORIGIN_SPECIAL) {
+        if (v->origin[id] != ORIGIN_NONE) {
             continue;
         }
         uint32_t *const slot = name_slot(v, bytes, n, &tag);
@@ -483,12 +494,12 @@ gpt2c_status vocab_builder_line(struct vocab_builder *b, const char *line, size_
 /* ---- specials -------------------------------------------------------------------------------- */
 
 /* Trainers put tokens such as <s> or [PAD] into vocab.json beside those that merges make. */
-static bool looks_special(const unsigned char *bytes, size_t n)
+static bool looks_special(const unsigned char *bytes, size_t n, bool raw)
 {
     const bool framed = n > 2 && ((bytes[0] == '<' && bytes[n - 1] == '>') ||
                                   (bytes[0] == '[' && bytes[n - 1] == ']'));
     for (size_t i = 0; i < n; i++) {
-        if (bytes[i] <= 0x20 || bytes[i] >= 0x7f) {
+        if (bytes[i] <= 0x20 || bytes[i] == 0x7f || (bytes[i] > 0x7f && !raw)) {
             return false;
         }
     }
@@ -573,13 +584,15 @@ gpt2c_status vocab_builder_finish(struct vocab_builder *b, gpt2c_error *err)
         char text[200];
         size_t n = 0;
         const unsigned char *const bytes = vocab_bytes(v, id, &n);
-        if (v->origin[id] != ORIGIN_NONE) {
+        if (v->origin[id] != ORIGIN_NONE && v->origin[id] != ORIGIN_RAW) {
             continue;
         }
-        if (!looks_special(bytes, n)) {
+        if (!looks_special(bytes, n, v->origin[id] == ORIGIN_RAW)) {
             return status_fail(err, GPT2C_E_FORMAT,
                                "%s: token \"%s\" (id %u) is made by no merge of %s", b->tokens_file,
-                               show(v, bytes, n, text), id, b->merges_file);
+                               v->origin[id] == ORIGIN_RAW ? show_raw(bytes, n, text)
+                                                           : show(v, bytes, n, text),
+                               id, b->merges_file);
         }
         v->origin[id] = ORIGIN_SPECIAL;
     }

@@ -82,8 +82,9 @@ static inline uint32_t vocab_rank(const struct vocab *vocab, uint32_t left, uint
 struct vocab_entry {
     uint32_t id;
     uint32_t at;           /* in the builder's bytes                                      */
-    uint32_t n_bytes : 31; /* the last one:                                               */
-    uint32_t raw : 1;      /* plainly written: holds characters that stand for no byte, or added */
+    uint32_t n_bytes : 30; /* the last one:                                               */
+    uint32_t raw : 1;      /* plainly written: holds characters that stand for no byte, or … */
+    uint32_t added : 1;    /* … because it is one that stands for itself in a text         */
 };
 
 struct vocab_builder {
