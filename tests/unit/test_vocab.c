@@ -127,9 +127,9 @@ static void bad_tokens_are_refused(void)
     refuse("", merges_right, GPT2C_E_FORMAT, "vocab.json");
     refuse("[]", merges_right, GPT2C_E_FORMAT, "expected '{'");
     snprintf(text, sizeof text, "{%s", bytes);
-    refuse(text, merges_right, GPT2C_E_FORMAT, "ends early");
+    refuse(text, merges_right, GPT2C_E_FORMAT, "early");
     snprintf(text, sizeof text, "{%s} x", bytes);
-    refuse(text, merges_right, GPT2C_E_FORMAT, "follows");
+    refuse(text, merges_right, GPT2C_E_FORMAT, "after the end");
     refuse_tokens("\"ab\": 256, \"abc\": 257, \"##\": 258,", GPT2C_E_FORMAT, "expected a string");
     refuse_tokens("\"ab\": 256, \"abc\": 257, \"##\": 259", GPT2C_E_FORMAT, "259");
     refuse_tokens("\"ab\": 256, \"abc\": 257, \"##\": 257", GPT2C_E_FORMAT, "257 is given twice");
