@@ -14,6 +14,10 @@ static const struct linear_kernel *linear(gpt2c_dtype dtype, enum weight_type ty
     if (dtype == GPT2C_DTYPE_INT8 && type == W_I8 && cpu_has_vnni()) {
         return &avx512_vnni;
     }
+    if (dtype == GPT2C_DTYPE_BF16 && type == W_BF16 && !out_major && m > FEW_ROWS &&
+        cpu_has_fast_bf16()) {
+        return &avx512_bf16;
+    }
     return vec_linear(type, out_major, m);
 }
 

@@ -402,8 +402,12 @@ INLINE void dot_tile(const struct linear_args *a, int32_t r0, int32_t n_m, int32
         vf wk[DOT_J];
         UNROLL
         for (int32_t j = 0; j < n_j; j++) {
-            const uint8_t *const p = wj + (size_t)j * (size_t)step * row_bytes;
-            wk[j] = load_weights_n(p + (size_t)k * weight_bytes(type), n, type);
+            const uint8_t *const p =
+                wj + (size_t)j * (size_t)step * row_bytes + (size_t)k * weight_bytes(type);
+            wk[j] = load_weights_n(p, n, type);
+            if (n_m > 1 && r0 == 0) { /* the row after, while there is arithmetic to wait for */
+                _mm_prefetch((const char *)p + row_bytes, _MM_HINT_T0);
+            }
         }
         UNROLL
         for (int32_t r = 0; r < n_m; r++) {
@@ -433,6 +437,9 @@ INLINE void dot_rows(const struct linear_args *a, int32_t r0, int32_t r1, int32_
     int32_t r = r0;
     for (; r + DOT_M <= r1; r += DOT_M) {
         dot_tile(a, r, DOT_M, j, step, n_j, type);
+    }
+    for (; r + 2 <= r1; r += 2) {
+        dot_tile(a, r, 2, j, step, n_j, type);
     }
     for (; r < r1; r++) {
         dot_tile(a, r, 1, j, step, n_j, type);
