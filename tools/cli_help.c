@@ -4,6 +4,24 @@
 #include <string.h>
 
 #define HELP_COLUMN 32
+#define HELP_WIDTH 80
+
+/* text in lines of words that start at HELP_COLUMN, the first one where the cursor is. */
+static void print_wrapped(FILE *f, const char *text)
+{
+    while (strlen(text) > HELP_WIDTH - HELP_COLUMN) {
+        size_t n = HELP_WIDTH - HELP_COLUMN;
+        while (n > 0 && text[n] != ' ') {
+            n--;
+        }
+        if (n == 0) {
+            break; /* one long word */
+        }
+        fprintf(f, "%.*s\n%*s", (int)n, text, HELP_COLUMN, "");
+        text += n + 1;
+    }
+    fprintf(f, "%s\n", text);
+}
 
 static void print_option(FILE *f, const struct cli_option *o)
 {
@@ -22,10 +40,11 @@ static void print_option(FILE *f, const struct cli_option *o)
         n += (size_t)snprintf(left + n, sizeof left - n, " %s", o->arg);
     }
     if (n + 2 > HELP_COLUMN) {
-        fprintf(f, "%s\n%*s%s\n", left, HELP_COLUMN, "", o->help);
+        fprintf(f, "%s\n%*s", left, HELP_COLUMN, "");
     } else {
-        fprintf(f, "%-*s%s\n", HELP_COLUMN, left, o->help);
+        fprintf(f, "%-*s", HELP_COLUMN, left);
     }
+    print_wrapped(f, o->help);
 }
 
 /* Each line of text, indented. */

@@ -393,7 +393,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
          NULL},
         {'r', "repetitions", "N", CLI_INT, &b.set.n_rep, "repetitions, after a warm-up (5)", 1,
          1000, NULL},
-        {0, "format", "FORMAT", CLI_CHOICE, &format, "md, csv, json or jsonl (md)", 0, 0,
+        {0, "format", "FORMAT", CLI_CHOICE, &format, "form of the result (md)", 0, 0,
          format_names},
         {0}};
     int code;
@@ -461,11 +461,11 @@ done:
 
 const struct cli_command cmd_bench = {
     .name = "bench",
-    .summary = "measure the speed of prefill and decode on this machine",
+    .summary = "Measure the speed of prefill and decode on this machine.",
     .usage = "gpt2c bench [options]",
-    .examples = "  gpt2c bench\n"
-                "  gpt2c bench -p 512,1023 -n 128 --depth 16,512 --batch 8,16 -r 5\n"
-                "  gpt2c bench --dtype int8 --format jsonl -o speed.jsonl\n",
+    .examples = "gpt2c bench\n"
+                "gpt2c bench -p 512,1023 -n 128 --depth 16,512 --batch 8,16 -r 5\n"
+                "gpt2c bench --dtype int8 --format jsonl -o speed.jsonl\n",
     .groups = CLI_MODEL | CLI_OUTPUT | CLI_JSON,
     .run = run,
 };

@@ -153,10 +153,10 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 
 const struct cli_command cmd_convert = {
     .name = "convert",
-    .summary = "write a model in bf16 or int8",
+    .summary = "Write a model in bf16 or int8.",
     .usage = "gpt2c convert --dtype bf16|int8 -o DIR [options]",
-    .examples = "  gpt2c convert --dtype int8 -o small     a quarter of the size, opens at once\n"
-                "  gpt2c generate -m small --prompt \"The dog\"\n",
+    .examples = "gpt2c convert --dtype int8 -o small     a quarter of the size, opens at once\n"
+                "gpt2c generate -m small --prompt \"The dog\"\n",
     .groups = CLI_MODEL,
     .run = run,
 };

@@ -171,10 +171,10 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 
 const struct cli_command cmd_inspect = {
     .name = "inspect",
-    .summary = "list the tensors and sizes of a model",
+    .summary = "List the tensors and sizes of a model.",
     .usage = "gpt2c inspect [options]",
-    .examples = "  gpt2c inspect                      the default model\n"
-                "  gpt2c inspect -m DIR --json        for programs\n",
+    .examples = "gpt2c inspect                      the default model\n"
+                "gpt2c inspect -m DIR --json        for programs\n",
     .groups = CLI_MODEL | CLI_OUTPUT | CLI_JSON,
     .run = run,
 };

@@ -276,10 +276,10 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 
 const struct cli_command cmd_verify = {
     .name = "verify",
-    .summary = "check a model: values, shapes, sums, known text",
+    .summary = "Check a model: values, shapes, sums, known text.",
     .usage = "gpt2c verify [options]",
-    .examples = "  gpt2c verify                       the default model\n"
-                "  gpt2c verify -m DIR --json         for programs\n",
+    .examples = "gpt2c verify                       the default model\n"
+                "gpt2c verify -m DIR --json         for programs\n",
     .groups = CLI_MODEL | CLI_OUTPUT | CLI_JSON,
     .run = run,
 };
