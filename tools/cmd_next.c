@@ -4,6 +4,7 @@
 #include "ending.h"
 #include "jsonout.h"
 #include "next_chart.h"
+#include "prompt.h"
 #include "text.h"
 
 #include <math.h>
@@ -14,21 +15,17 @@ struct next_job {
     struct cli_common common;
     int32_t k;
     bool all;
-    gpt2c_model *model;
-    gpt2c_tokenizer *tokenizer;
-    gpt2c_session *session;
-    struct cli_tokens prompt;
+    struct prompt prompt;
     gpt2c_token *top; /* [k] */
     struct outfile out;
     cJSON *positions; /* with --json */
-    int code;         /* of a failure inside the tap */
 };
 
 /* ---- the parts of the output ----------------------------------------------------------------- */
 
 static void print_token(const struct next_job *job, gpt2c_token token, size_t width)
 {
-    char *text = text_token(job->tokenizer, token);
+    char *text = text_token(job->prompt.tokenizer, token);
     text_pad(job->out.f, text, width, false);
     free(text);
 }
@@ -38,7 +35,7 @@ static void print_top(const struct next_job *job, const struct dist *d)
     FILE *f = job->out.f;
     size_t width = strlen("token");
     for (int32_t i = 0; i < job->k; i++) {
-        char *text = text_token(job->tokenizer, job->top[i]);
+        char *text = text_token(job->prompt.tokenizer, job->top[i]);
         const size_t w = text_width(text);
         width = w > width ? w : width;
         free(text);
@@ -61,11 +58,11 @@ static void print_top(const struct next_job *job, const struct dist *d)
 static void print_position(const struct next_job *job, const struct dist *d, int32_t pos)
 {
     FILE *f = job->out.f;
-    const bool has_next = (size_t)pos + 1 < job->prompt.n_tok;
+    const bool has_next = (size_t)pos + 1 < job->prompt.tokens.n_tok;
     fprintf(f, "%4d  ", pos);
-    print_token(job, job->prompt.tok[pos], 16);
+    print_token(job, job->prompt.tokens.tok[pos], 16);
     if (has_next) {
-        const gpt2c_token next = job->prompt.tok[pos + 1];
+        const gpt2c_token next = job->prompt.tokens.tok[pos + 1];
         print_token(job, next, 16);
         fprintf(f, "  %8.6f  %5d ", exp(dist_log_p(d, next)), dist_rank(d, next));
     } else {
@@ -79,23 +76,15 @@ static void print_position(const struct next_job *job, const struct dist *d, int
     fputc('\n', f);
 }
 
-static cJSON *json_token(const struct next_job *job, gpt2c_token token)
-{
-    char *text = text_token_hf(job->tokenizer, token);
-    cJSON *string = jsonout_string(text, strlen(text));
-    free(text);
-    return string;
-}
-
 static void json_position(const struct next_job *job, const struct dist *d, int32_t pos)
 {
     cJSON *position = cJSON_CreateObject();
     cJSON_AddItemToObject(position, "pos", jsonout_int(pos));
-    if ((size_t)pos + 1 < job->prompt.n_tok) {
-        const gpt2c_token next = job->prompt.tok[pos + 1];
+    if ((size_t)pos + 1 < job->prompt.tokens.n_tok) {
+        const gpt2c_token next = job->prompt.tokens.tok[pos + 1];
         cJSON *object = cJSON_AddObjectToObject(position, "next");
         cJSON_AddItemToObject(object, "id", jsonout_int(next));
-        cJSON_AddItemToObject(object, "token", json_token(job, next));
+        cJSON_AddItemToObject(object, "token", prompt_json(&job->prompt, next));
         cJSON_AddItemToObject(object, "p", jsonout_double(exp(dist_log_p(d, next))));
         cJSON_AddItemToObject(object, "rank", jsonout_int(dist_rank(d, next)));
     }
@@ -107,7 +96,7 @@ static void json_position(const struct next_job *job, const struct dist *d, int3
         cJSON *entry = cJSON_CreateObject();
         cJSON_AddItemToObject(entry, "rank", jsonout_int(i + 1));
         cJSON_AddItemToObject(entry, "id", jsonout_int(job->top[i]));
-        cJSON_AddItemToObject(entry, "token", json_token(job, job->top[i]));
+        cJSON_AddItemToObject(entry, "token", prompt_json(&job->prompt, job->top[i]));
         cJSON_AddItemToObject(entry, "logit", jsonout_float(d->logits[job->top[i]]));
         cJSON_AddItemToObject(entry, "p", jsonout_double(p));
         cJSON_AddItemToObject(entry, "cum", jsonout_double(cumulative));
@@ -120,7 +109,7 @@ static void json_position(const struct next_job *job, const struct dist *d, int3
 
 static void show_position(const struct next_job *job, const float *logits, int32_t pos)
 {
-    const struct dist d = dist_of(logits, gpt2c_model_hparams(job->model)->n_vocab);
+    const struct dist d = dist_of(logits, job->prompt.hp->n_vocab);
     dist_top(&d, job->k, job->top);
     if (job->positions) {
         json_position(job, &d, pos);
@@ -142,44 +131,32 @@ static int on_logits(void *user, const gpt2c_activation *a)
 
 static int show(struct next_job *job)
 {
-    gpt2c_error err;
-    if (gpt2c_session_eval(job->session, job->prompt.tok, (int32_t)job->prompt.n_tok, &err)) {
-        return cli_fail_status(&err);
+    const int code = prompt_eval(&job->prompt, job->all ? GPT2C_LOGITS : 0, on_logits, job);
+    if (code) {
+        return code;
     }
-    const float *logits = gpt2c_session_logits(job->session, 0);
+    const float *logits = gpt2c_session_logits(job->prompt.session, 0);
     if (!job->all) {
-        show_position(job, logits, (int32_t)job->prompt.n_tok - 1);
+        show_position(job, logits, (int32_t)job->prompt.tokens.n_tok - 1);
     }
     if (!job->common.output) {
         return EXIT_OK;
     }
-    const struct dist d = dist_of(logits, gpt2c_model_hparams(job->model)->n_vocab);
+    const struct dist d = dist_of(logits, job->prompt.hp->n_vocab);
     dist_top(&d, job->k, job->top);
-    return next_chart(job->tokenizer, &d, job->top, job->k, job->common.output);
+    return next_chart(job->prompt.tokenizer, &d, job->top, job->k, job->common.output);
 }
 
 static int run_job(struct next_job *job)
 {
-    int code = cli_open(&job->common, &job->model, &job->tokenizer);
+    int code = prompt_open(&job->prompt, &job->common);
     if (!code) {
-        code = cli_read_prompt(&job->common, CLI_DEFAULT_PROMPT, job->model, job->tokenizer,
-                               &job->prompt);
+        code = prompt_session(&job->prompt, &job->common, 1);
     }
     if (code) {
         return code;
     }
-    const int32_t n_vocab = gpt2c_model_hparams(job->model)->n_vocab;
-    gpt2c_session_params params = gpt2c_session_default_params();
-    params.n_ctx = (int32_t)job->prompt.n_tok;
-    params.n_threads = job->common.n_threads;
-    gpt2c_error err;
-    if (gpt2c_session_create(&job->session, job->model, &params, &err)) {
-        return cli_fail_status(&err);
-    }
-    gpt2c_session_set_cancel(job->session, cli_cancel, NULL);
-    if (job->all) {
-        gpt2c_session_set_tap(job->session, GPT2C_LOGITS, on_logits, job);
-    }
+    const int32_t n_vocab = job->prompt.hp->n_vocab;
     job->k = job->k < n_vocab ? job->k : n_vocab;
     job->top = cli_alloc((size_t)job->k, sizeof *job->top);
     code = outfile_open(&job->out, NULL);
@@ -190,7 +167,7 @@ static int run_job(struct next_job *job)
     if (job->common.json) {
         document = jsonout_document();
         cJSON_AddItemToObject(document, "prompt_ids",
-                              jsonout_ints(job->prompt.tok, job->prompt.n_tok));
+                              jsonout_ints(job->prompt.tokens.tok, job->prompt.tokens.n_tok));
         job->positions = cJSON_AddArrayToObject(document, "positions");
     } else if (job->all) {
         fprintf(job->out.f, "%4s  %-16s%-16s  %8s  %5s   %s\n", "pos", "token", "next", "p", "rank",
@@ -235,10 +212,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
     }
     outfile_discard(&job.out);
     free(job.top);
-    free(job.prompt.tok);
-    gpt2c_session_free(&job.session);
-    gpt2c_tokenizer_close(&job.tokenizer);
-    gpt2c_model_close(&job.model);
+    prompt_close(&job.prompt);
     return code;
 }
 
