@@ -237,17 +237,41 @@ static size_t tiles_bytes(int32_t m, int32_t n_in)
     return (size_t)((m + TILE_M - 1) / TILE_M) * TILE_M * (size_t)n_in * sizeof(float);
 }
 
+/* Terms k … k+n_k-1 (4 at most) of two rows side by side; a row that is NULL is zero. */
+INLINE void tile_pair(float *tile, const float *x0, const float *x1, int32_t k, int32_t n_k)
+{
+    if (n_k == 4) {
+        const __m128 a = x0 ? _mm_loadu_ps(x0 + k) : _mm_setzero_ps();
+        const __m128 b = x1 ? _mm_loadu_ps(x1 + k) : _mm_setzero_ps();
+        const __m128 lo = _mm_unpacklo_ps(a, b);
+        const __m128 hi = _mm_unpackhi_ps(a, b);
+        _mm_storel_pi((__m64 *)tile, lo);
+        _mm_storeh_pi((__m64 *)(tile + TILE_M), lo);
+        _mm_storel_pi((__m64 *)(tile + 2 * TILE_M), hi);
+        _mm_storeh_pi((__m64 *)(tile + 3 * TILE_M), hi);
+        return;
+    }
+    for (int32_t i = 0; i < n_k; i++) {
+        tile[i * TILE_M] = x0 ? x0[k + i] : 0;
+        tile[i * TILE_M + 1] = x1 ? x1[k + i] : 0;
+    }
+}
+
 /* Tiles of TILE_M rows, term by term: xp[tile][k][TILE_M]; rows past m are zero. */
 static void tiles_prepare(void *xp, const struct linear_args *a, int32_t r0, int32_t r1)
 {
     const int32_t n_in = a->w->n_in;
     for (int32_t r = r0; r < r1; r += TILE_M) {
         float *const tile = (float *)xp + (size_t)r * (size_t)n_in;
-        UNROLL
+        const float *x[TILE_M];
         for (int32_t i = 0; i < TILE_M; i++) {
-            const float *const x = a->x + (size_t)(r + i) * a->ldx;
-            for (int32_t k = 0; k < n_in; k++) {
-                tile[(size_t)k * TILE_M + (size_t)i] = r + i < r1 ? x[k] : 0;
+            x[i] = r + i < r1 ? a->x + (size_t)(r + i) * a->ldx : NULL;
+        }
+        for (int32_t k0 = 0; k0 < n_in; k0 += 16) { /* a cache line of each row at a time */
+            for (int32_t i = 0; i < TILE_M; i += 2) {
+                for (int32_t k = k0; k < least(k0 + 16, n_in); k += 4) {
+                    tile_pair(tile + (size_t)k * TILE_M + i, x[i], x[i + 1], k, least(4, n_in - k));
+                }
             }
         }
     }
