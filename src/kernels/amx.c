@@ -8,10 +8,11 @@
  * parts and hh, hl, lh (2^-16); bf16 and int8 take hh. A bfloat16 weight is its own high part and
  * the products with its others fall away.
  *
- * Tile loads are the bottleneck, not products. A block is 2 x 2 tiles (32 rows by 32 columns), four
+ * Loads are the bottleneck, not products. A block is 2 x 2 tiles (32 rows by 32 columns), four
  * accumulators, two tiles of A and two of B; consecutive products of parts share one side, so that
- * six products (24 tile products) take 14 tile loads. A stretch of K_BLOCK terms of the panel B
- * stays in L1 while the rows stream past it; between stretches the sums wait in L2.
+ * six products (24 tile products) take 14 tile loads. A stretch of a block of rows stays in L1 while
+ * up to COLS_IN_L2 columns pass it, so that the activations, too many for L2, come from L3 that much
+ * more seldom; between stretches the sums wait in L2.
  *
  * Panels are made per call from the weights where they stand; the activations are made tiles once.
  */
@@ -26,9 +27,10 @@ enum {
     TILE = 1024,               /* bytes: 16 rows of 64                                          */
     K_STEP = 32,               /* terms of a tile: 32 columns of A, 16 rows of pairs of B       */
     BLOCK = 32,                /* rows and columns of a 2 x 2 block                             */
-    B_IN_L1 = 24 * 1024,       /* bytes of the panel that stay in L1                            */
-    ROWS_IN_L2 = 512,          /* rows whose sums wait in L2                                    */
-    SUMS = ROWS_IN_L2 * BLOCK, /* floats                                                        */
+    A_IN_L1 = 24 * 1024,       /* bytes of a block of rows that stay in L1                      */
+    COLS_IN_L2 = 128,          /* columns whose panels are in L2 …                              */
+    STEPS_IN_L2 = 24,          /* … for so many steps,                                          */
+    ROWS_IN_L2 = 512,          /* and rows whose sums wait there                                */
 };
 
 /* What a kernel multiplies: parts of the activations and of the weights, 1 to 3. Products of parts
@@ -114,12 +116,7 @@ INLINE void prepare(void *xp, const struct linear_args *a, int32_t r0, int32_t r
     }
 }
 
-/* ---- weights: panel[step][part][2][TILE] ----------------------------------------------------- */
-
-static size_t panel_bytes(int32_t n_in, int32_t n_part)
-{
-    return (size_t)steps(n_in) * (size_t)n_part * 2 * TILE;
-}
+/* ---- weights: panel[step][part][2][TILE], steps s0 … s1-1 ------------------------------------ */
 
 /* Term k of columns j … j+15, of which n exist. */
 INLINE vf load_term(const struct matrix *w, int32_t k, int32_t j, int32_t n, enum weight_type type)
@@ -140,12 +137,12 @@ INLINE vf load_term(const struct matrix *w, int32_t k, int32_t j, int32_t n, enu
     return load_weights_n((const uint8_t *)w->w + at * weight_bytes(type), least(16, n), type);
 }
 
-INLINE void pack_terms(uint8_t *panel, const struct matrix *w, int32_t j, int32_t n, int32_t n_part,
-                       enum weight_type type)
+INLINE void pack_terms(uint8_t *panel, const struct matrix *w, int32_t s0, int32_t s1, int32_t j,
+                       int32_t n, int32_t n_part, enum weight_type type)
 {
     const size_t step_bytes = (size_t)n_part * 2 * TILE;
-    for (int32_t k = 0; k < steps(w->n_in) * K_STEP; k += 2) {
-        uint8_t *const out = panel + (size_t)(k / K_STEP) * step_bytes +
+    for (int32_t k = s0 * K_STEP; k < s1 * K_STEP; k += 2) {
+        uint8_t *const out = panel + (size_t)(k / K_STEP - s0) * step_bytes +
                              (size_t)(k % K_STEP / 2) * 64;
         for (int32_t v = 0; v < 2; v++) {
             split_pair(out + v * TILE, load_term(w, k, j + 16 * v, n - 16 * v, type),
@@ -187,13 +184,14 @@ static void transpose_tile(uint8_t *tile)
     }
 }
 
-INLINE void pack_columns(uint8_t *panel, const struct matrix *w, int32_t j, int32_t n,
-                         int32_t n_part, enum weight_type type)
+INLINE void pack_columns(uint8_t *panel, const struct matrix *w, int32_t s0, int32_t s1, int32_t j,
+                         int32_t n, int32_t n_part, enum weight_type type)
 {
     const size_t es = weight_bytes(type);
     const size_t step_bytes = (size_t)n_part * 2 * TILE;
-    for (int32_t k = 0; k < w->n_in; k += K_STEP) {
-        uint8_t *const step = panel + (size_t)(k / K_STEP) * step_bytes;
+    for (int32_t is = s0; is < s1; is++) {
+        uint8_t *const step = panel + (size_t)(is - s0) * step_bytes;
+        const int32_t k = is * K_STEP;
         const int32_t nk = w->n_in - k;
         for (int32_t c = 0; c < BLOCK; c++) {
             const size_t at = (size_t)(j + c) * (size_t)w->n_in + (size_t)k;
@@ -313,51 +311,95 @@ static void put_block(const struct linear_args *a, int32_t r0, int32_t j, int32_
 
 /* ---- the product ----------------------------------------------------------------------------- */
 
-/* Rows r0 … r1-1 by one panel. */
-INLINE void panel_rows(const struct linear_args *a, int32_t r0, int32_t r1, int32_t j, int32_t n,
-                       const uint8_t *panel, float *sums, struct split s)
+/* Rows r0 … r1-1 by the columns j … j+n-1. sums[block of rows][block of columns][4][16][16]. */
+struct piece {
+    const struct linear_args *a;
+    uint8_t *panels; /* [block of columns][STEPS_IN_L2] steps */
+    float *sums;
+    int32_t r0, r1, j, n;
+    struct split split;
+};
+
+static size_t panel_bytes(int32_t n_part)
 {
-    const int32_t n_step = steps(a->w->n_in);
-    const size_t a_step = (size_t)s.n_a * 2 * TILE;
-    const size_t b_step = (size_t)s.n_b * 2 * TILE;
-    const int32_t k_block = B_IN_L1 / (int32_t)b_step;
-    for (int32_t k0 = 0; k0 < n_step; k0 += k_block) {
-        const int32_t k1 = least(k0 + k_block, n_step);
-        for (int32_t r = r0; r < r1; r += BLOCK) {
-            const uint8_t *const ar =
-                (const uint8_t *)a->xp + (size_t)(r / BLOCK) * (size_t)n_step * a_step;
-            float *const sr = sums + (size_t)(r - r0) * BLOCK;
-            if (k0 == 0) {
-                zero_sums();
-            } else {
-                load_sums(sr);
-            }
-            for (int32_t k = k0; k < k1; k++) {
-                multiply_step(ar + (size_t)k * a_step, panel + (size_t)k * b_step, s);
-            }
-            store_sums(sr);
-            if (k1 == n_step) {
-                put_block(a, r, j, n, sr);
-            }
+    return (size_t)STEPS_IN_L2 * (size_t)n_part * 2 * TILE;
+}
+
+INLINE void pack(const struct piece *p, int32_t s0, int32_t s1, enum weight_type type)
+{
+    const struct matrix *const w = p->a->w;
+    const int32_t n_part = p->split.n_b;
+    for (int32_t c = 0; c < p->n; c += BLOCK) {
+        uint8_t *const panel = p->panels + (size_t)(c / BLOCK) * panel_bytes(n_part);
+        if (w->out_major && type != W_I8) {
+            pack_columns(panel, w, s0, s1, p->j + c, p->n - c, n_part, type);
+        } else {
+            pack_terms(panel, w, s0, s1, p->j + c, p->n - c, n_part, type);
         }
     }
 }
 
-INLINE void run(const struct linear_args *a, int32_t j0, int32_t j1, void *scratch, struct split s,
-                enum weight_type type)
+/* Steps s0 … s1-1 of one block; the panel begins with s0. */
+INLINE void multiply_block(float *sums, const uint8_t *a, const uint8_t *panel, int32_t s0,
+                           int32_t s1, struct split split)
+{
+    if (s0 == 0) {
+        zero_sums();
+    } else {
+        load_sums(sums);
+    }
+    for (int32_t is = s0; is < s1; is++) {
+        multiply_step(a + (size_t)is * (size_t)split.n_a * 2 * TILE,
+                      panel + (size_t)(is - s0) * (size_t)split.n_b * 2 * TILE, split);
+    }
+    store_sums(sums);
+}
+
+INLINE void run_piece(const struct piece *p, enum weight_type type)
+{
+    const struct split split = p->split;
+    const int32_t n_step = steps(p->a->w->n_in);
+    const size_t block_bytes = (size_t)n_step * (size_t)split.n_a * 2 * TILE;
+    const int32_t stretch = A_IN_L1 / (split.n_a * 2 * TILE);
+    for (int32_t s0 = 0; s0 < n_step; s0 += STEPS_IN_L2) {
+        const int32_t s1 = least(s0 + STEPS_IN_L2, n_step);
+        pack(p, s0, s1, type);
+        for (int32_t is = s0; is < s1; is += stretch) {
+            const size_t at = (size_t)(is - s0) * (size_t)split.n_b * 2 * TILE;
+            for (int32_t r = p->r0; r < p->r1; r += BLOCK) {
+                const uint8_t *const a =
+                    (const uint8_t *)p->a->xp + (size_t)(r / BLOCK) * block_bytes;
+                float *const sums = p->sums + (size_t)(r - p->r0) * COLS_IN_L2;
+                for (int32_t c = 0; c < p->n; c += BLOCK) {
+                    multiply_block(sums + c * BLOCK, a,
+                                   p->panels + (size_t)(c / BLOCK) * panel_bytes(split.n_b) + at,
+                                   is, least(is + stretch, s1), split);
+                }
+            }
+        }
+    }
+    for (int32_t r = p->r0; r < p->r1; r += BLOCK) {
+        for (int32_t c = 0; c < p->n; c += BLOCK) {
+            put_block(p->a, r, p->j + c, least(BLOCK, p->n - c),
+                      p->sums + (size_t)(r - p->r0) * COLS_IN_L2 + c * BLOCK);
+        }
+    }
+}
+
+INLINE void run(const struct linear_args *a, int32_t j0, int32_t j1, void *scratch,
+                struct split split, enum weight_type type)
 {
     float *const sums = scratch;
-    uint8_t *const panel = (uint8_t *)(sums + SUMS);
+    uint8_t *const panels = (uint8_t *)(sums + ROWS_IN_L2 * COLS_IN_L2);
+    const int32_t n_piece = (j1 - j0 + COLS_IN_L2 - 1) / COLS_IN_L2;
+    const int32_t nc = ((j1 - j0 + n_piece - 1) / n_piece + BLOCK - 1) / BLOCK * BLOCK;
     configure_tiles();
-    for (int32_t j = j0; j < j1; j += BLOCK) {
-        const int32_t n = least(BLOCK, j1 - j);
-        if (a->w->out_major && type != W_I8) {
-            pack_columns(panel, a->w, j, n, s.n_b, type);
-        } else {
-            pack_terms(panel, a->w, j, n, s.n_b, type);
-        }
+    for (int32_t j = j0; j < j1; j += nc) {
         for (int32_t r = 0; r < a->m; r += ROWS_IN_L2) {
-            panel_rows(a, r, least(r + ROWS_IN_L2, a->m), j, n, panel, sums, s);
+            const struct piece p = {.a = a, .panels = panels, .sums = sums, .r0 = r,
+                                    .r1 = least(r + ROWS_IN_L2, a->m), .j = j,
+                                    .n = least(nc, j1 - j), .split = split};
+            run_piece(&p, type);
         }
     }
     _tile_release();
@@ -376,7 +418,8 @@ INLINE void run(const struct linear_args *a, int32_t j0, int32_t j1, void *scrat
     } \
     static size_t scratch_bytes_##n(int32_t n_in) \
     { \
-        return SUMS * sizeof(float) + panel_bytes(n_in, n); \
+        (void)n_in; \
+        return ROWS_IN_L2 * COLS_IN_L2 * sizeof(float) + COLS_IN_L2 / BLOCK * panel_bytes(n); \
     }
 
 X_PARTS(1)

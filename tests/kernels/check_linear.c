@@ -302,6 +302,7 @@ void check_linear(const struct kernels *kern)
     check_one(kern, GPT2C_DTYPE_F32, W_F32, false, 3, 3072, 67);
     check_one(kern, GPT2C_DTYPE_F32, W_F32, true, 2, 3072, 67);
     check_one(kern, GPT2C_DTYPE_F32, W_F32, false, 140, 3072, 40);
+    check_one(kern, GPT2C_DTYPE_F32, W_F32, false, 1100, 70, 40);
 }
 
 /* ---- bench ----------------------------------------------------------------------------------- */
