@@ -156,7 +156,6 @@ static void map_bytes(struct vocab_builder *b)
 gpt2c_status vocab_builder_init(struct vocab_builder *b, struct vocab *vocab, size_t tokens_bytes,
                                 gpt2c_error *err)
 {
-    memset(vocab, 0, sizeof *vocab);
     b->vocab = vocab;
     b->cap_entries = tokens_bytes / strlen("\"\":0,") + 1;
     b->cap_bytes = tokens_bytes;

@@ -103,7 +103,8 @@ struct vocab_builder {
     size_t cap_scratch;
 };
 
-/* tokens_bytes: size of the file with the tokens, which bounds their number and their bytes. */
+/* vocab: zeroed. tokens_bytes: size of the file with the tokens, which bounds their number and
+ * their bytes. */
 gpt2c_status vocab_builder_init(struct vocab_builder *builder, struct vocab *vocab,
                                 size_t tokens_bytes, gpt2c_error *err);
 void vocab_builder_free(struct vocab_builder *builder);
@@ -125,6 +126,7 @@ gpt2c_status vocab_builder_finish(struct vocab_builder *builder, gpt2c_error *er
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
+/* On failure, too, *vocab is to be freed. */
 gpt2c_status vocab_files_load(struct vocab *vocab, const char *vocab_json, const char *merges_txt,
                               gpt2c_error *err);
 gpt2c_status vocab_hf_load(struct vocab *vocab, const char *tokenizer_json, gpt2c_error *err);

@@ -41,8 +41,8 @@ static size_t count_lines(const struct mapfile *file)
 {
     size_t n = 1;
     const unsigned char *p = file->data;
-    const unsigned char *const end = p + file->n_bytes;
-    while (p && p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+    const unsigned char *const end = file->n_bytes ? p + file->n_bytes : p;
+    while (p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
         n++;
         p++;
     }
@@ -54,7 +54,7 @@ static gpt2c_status load_merges(struct vocab_builder *builder, const struct mapf
 {
     static const char version[] = "#version";
     const char *p = (const char *)file->data;
-    const char *const end = p + file->n_bytes;
+    const char *const end = file->n_bytes ? p + file->n_bytes : p;
     gpt2c_status st = GPT2C_OK;
     builder->unit = "line";
     for (builder->number = 1; p < end && !st; builder->number++) {
@@ -78,6 +78,7 @@ gpt2c_status vocab_files_load(struct vocab *vocab, const char *vocab_json, const
     struct mapfile tokens = {0};
     struct mapfile merges = {0};
     struct vocab_builder builder = {.tokens_file = vocab_json, .merges_file = merges_txt};
+    *vocab = (struct vocab){.n_vocab = 0};
     gpt2c_status st = mapfile_open(&tokens, vocab_json, false, VOCAB_MAX_FILE_BYTES, err);
     if (!st) {
         st = vocab_builder_init(&builder, vocab, tokens.n_bytes, err);

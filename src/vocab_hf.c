@@ -373,6 +373,7 @@ gpt2c_status vocab_hf_load(struct vocab *vocab, const char *tokenizer_json, gpt2
     struct mapfile file = {0};
     struct hf hf = {.vocab = vocab,
                     .builder = {.tokens_file = tokenizer_json, .merges_file = tokenizer_json}};
+    *vocab = (struct vocab){.n_vocab = 0};
     gpt2c_status st = mapfile_open(&file, tokenizer_json, false, VOCAB_MAX_FILE_BYTES, err);
     if (!st) {
         jsonscan_init(&hf.scan, file.data, file.n_bytes, tokenizer_json);

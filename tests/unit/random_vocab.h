@@ -30,6 +30,7 @@ static inline bool random_vocab_make(struct vocab *vocab, uint64_t seed, uint32_
     struct vocab_builder b = {.tokens_file = "tokens", .merges_file = "merges", .unit = "merge"};
     uint32_t n_tok = 256;
     uint32_t n_done = 0;
+    *vocab = (struct vocab){.n_vocab = 0};
     gpt2c_status st = vocab_builder_init(&b, vocab, 1 << 16, NULL);
     for (uint32_t byte = 0; byte < 256; byte++) {
         const uint32_t cp = vocab->byte_char[byte];
