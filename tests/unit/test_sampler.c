@@ -62,7 +62,8 @@ static void processors_equal_hugging_face(const struct golden *g)
                 n_kept++;
             }
         }
-        if (!CHECK_INT(n_kept, (intmax_t)g->n_kept) | !CHECK_INT(n_wrong, 0)) {
+        const bool all_there = CHECK_INT(n_kept, (intmax_t)g->n_kept);
+        if (!CHECK_INT(n_wrong, 0) || !all_there) {
             fprintf(stderr, "in case %s\n", g->name);
         }
     }
