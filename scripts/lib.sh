@@ -165,7 +165,8 @@ build() {
         say "Building ..."
     fi
     "$meson" compile -C "$folder" > "$folder/build.log" 2>&1 || {
-        tail -n 60 "$folder/build.log" >&2
+        { grep -A 30 '^FAILED' "$folder/build.log" || tail -n 60 "$folder/build.log"; } |
+            head -n 80 >&2
         return 1
     }
 }

@@ -1,5 +1,5 @@
-/* Strict JSON in front of cJSON. cJSON is lenient and recursive, so jsonscan, which is neither, first
- * checks the text and the caller's limits; what cJSON then builds is bounded. */
+/* Strict JSON in front of cJSON. cJSON is lenient and recursive, so jsonscan, which is neither,
+ * first checks the text and the caller's limits; what cJSON then builds is bounded. */
 #ifndef JSON_H
 #define JSON_H
 

@@ -208,7 +208,8 @@ static gpt2c_status whole(struct jsonscan *scan, uint64_t max, uint64_t *out, gp
     if (n == 0 || value > max || (first == '0' && n > 1) || after == '.' || after == 'e' ||
         after == 'E') {
         char what[80];
-        snprintf(what, sizeof what, "expected a whole number up to %" PRIu64 " without leading zero",
+        snprintf(what, sizeof what,
+                 "expected a whole number up to %" PRIu64 " without leading zero",
                  max);
         scan->p = begin;
         return jsonscan_fail(scan, what, err);

@@ -161,8 +161,8 @@ struct cli_tokens {
 
 int cli_encode(const gpt2c_tokenizer *tokenizer, const char *text, size_t n_bytes,
                struct cli_tokens *out);
-/* cli_read_text and cli_encode for a model: an empty text becomes <|endoftext|>, one longer than the
- * context is refused. */
+/* cli_read_text and cli_encode for a model: an empty text becomes <|endoftext|>, one longer than
+ * the context is refused. */
 int cli_read_prompt(const struct cli_common *common, const char *fallback, const gpt2c_model *model,
                     const gpt2c_tokenizer *tokenizer, struct cli_tokens *out);
 /* The two rules of cli_read_prompt, for ids that came another way. */

@@ -48,7 +48,8 @@ static int choose_sizes(struct posenc_job *job)
     job->n_dim = job->n_dim ? job->n_dim : hp->n_embd;
     if (job->n_pos > hp->n_ctx || job->n_dim > hp->n_embd) {
         return cli_fail(EXIT_USAGE,
-                        "the model has %d positions of %d dimensions; asked for %d of %d", hp->n_ctx, hp->n_embd, job->n_pos, job->n_dim);
+                        "the model has %d positions of %d dimensions; asked for %d of %d",
+                        hp->n_ctx, hp->n_embd, job->n_pos, job->n_dim);
     }
     return EXIT_OK;
 }

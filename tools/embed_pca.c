@@ -99,7 +99,8 @@ static int draw(const struct scatter *s, const char *path)
         return code;
     }
     double *axis = cli_alloc(2 * s->n, sizeof *axis); /* [2][n] */
-    char **labels = label_create(s->prompt->tokenizer, s->prompt->tokens.tok, s->n, LABEL_TEXT, false);
+    char **labels =
+        label_create(s->prompt->tokenizer, s->prompt->tokens.tok, s->n, LABEL_TEXT, false);
     struct plot_axes ax = {.title = "2D PCA of GPT-2 Token Embeddings", .x_title = titles[0],
                            .y_title = titles[1]};
     for (size_t k = 0; k < 2; k++) {

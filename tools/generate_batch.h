@@ -5,9 +5,9 @@
 #include "generate.h"
 
 /* Reads path ("-": stdin), runs n_samples samples of each prompt and writes JSON lines to f in the
- * order of the prompts, each as soon as it and those before it are there. A line that cannot be used
- * gets a line with its error, and the run goes on. g->model, tokenizer and params are set. Returns an
- * exit code. */
+ * order of the prompts, each as soon as it and those before it are there. A line that cannot be
+ * used gets a line with its error, and the run goes on. g->model, tokenizer and params are set.
+ * Returns an exit code. */
 int generate_batch(struct generator *g, const struct cli_common *common, const char *path,
                    int32_t n_samples, FILE *f);
 

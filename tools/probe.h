@@ -1,5 +1,5 @@
-/* What this machine can do: memory bandwidth and arithmetic peak, measured in a child process so that
- * its memory does not count as ours. */
+/* What this machine can do: memory bandwidth and arithmetic peak, measured in a child process so
+ * that its memory does not count as ours. */
 #ifndef PROBE_H
 #define PROBE_H
 

@@ -38,7 +38,8 @@ static void add_block(uint32_t state[8], const unsigned char *p)
             const uint32_t a = s[-r & 7];
             const uint32_t e = s[(4 - r) & 7];
             const uint32_t t1 = s[(7 - r) & 7] + (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) +
-                                ((e & s[(5 - r) & 7]) ^ (~e & s[(6 - r) & 7])) + k[i + r] + w[i + r];
+                                ((e & s[(5 - r) & 7]) ^ (~e & s[(6 - r) & 7])) + k[i + r] +
+                                w[i + r];
             const uint32_t t2 =
                 (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) +
                 ((a & s[(1 - r) & 7]) ^ (a & s[(2 - r) & 7]) ^ (s[(1 - r) & 7] & s[(2 - r) & 7]));

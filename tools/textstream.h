@@ -1,5 +1,5 @@
-/* Text that arrives token by token and leaves character by character: bytes are held back while they
- * may be the first part of a character or of a stop string. What leaves is UTF-8 always. */
+/* Text that arrives token by token and leaves character by character: bytes are held back while
+ * they may be the first part of a character or of a stop string. What leaves is UTF-8 always. */
 #ifndef TEXTSTREAM_H
 #define TEXTSTREAM_H
 

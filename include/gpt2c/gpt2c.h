@@ -214,14 +214,15 @@ GPT2C_API size_t gpt2c_tokenizer_name(const gpt2c_tokenizer *tokenizer, gpt2c_to
                                       char *out, size_t cap);
 
 /* Ids to text. Writes at most `cap` bytes to out [cap] and the number needed to *n_bytes, as encode
- * does. An id out of range is GPT2C_E_ARG; nothing is cleaned up, so encode and decode are inverse. */
+ * does. An id out of range is GPT2C_E_ARG; nothing is cleaned up, so encode and decode are
+ * inverse. */
 GPT2C_API gpt2c_status gpt2c_tokenizer_decode(const gpt2c_tokenizer *tokenizer,
                                               const gpt2c_token *tok, size_t n_tok, char *out,
                                               size_t cap, size_t *n_bytes, gpt2c_error *err);
 
 /* Text that arrives in pieces which may end inside a UTF-8 character, such as the bytes of tokens.
- * Zero it to begin. The bytes come out as they went in, at the latest with those that show that they
- * are no character. */
+ * Zero it to begin. The bytes come out as they went in, at the latest with those that show that
+ * they are no character. */
 typedef struct gpt2c_utf8 {
     unsigned char held[3];
     unsigned char n_held;
@@ -262,7 +263,8 @@ GPT2C_API void gpt2c_encoder_free(gpt2c_encoder **encoder); /* before the tokeni
  * whole text; they come when no later byte can change them. */
 GPT2C_API gpt2c_status gpt2c_encoder_feed(gpt2c_encoder *encoder, const char *text,
                                           size_t text_bytes, gpt2c_error *err);
-/* Ends the text; the encoder is then ready for the next one. After a failure of either call, too. */
+/* Ends the text; the encoder is then ready for the next one. After a failure of either call,
+ * too. */
 GPT2C_API gpt2c_status gpt2c_encoder_finish(gpt2c_encoder *encoder, gpt2c_error *err);
 
 /* How the ids come about: the text is cut into pieces, each begins as one token per byte, and the
@@ -393,19 +395,19 @@ typedef struct gpt2c_token_list {
  * float32 as there. The values in brackets switch one off. With temperature 0 (do_sample=False) the
  * order ends before it. */
 typedef struct gpt2c_sample_params {
-    const gpt2c_logit_bias *bias; /* [n_bias], added; of a token that comes twice the last counts    */
-    int32_t n_bias;               /* (0)                                                             */
-    double repetition_penalty;    /* (1) the prompt counts; once per token, however often it came    */
-    int32_t no_repeat_ngram_size; /* (0)                                                             */
-    const gpt2c_token_list *bad_words; /* [n_bad_words]; borrowed while in use; {eos} is ignored     */
-    int32_t n_bad_words;          /* (0)                                                             */
-    int32_t min_new_tokens;       /* (0) eos is impossible before                                    */
-    gpt2c_token eos;              /* (-1)                                                            */
-    double temperature;           /* (1); 0: greedy, the lowest id of equals                         */
-    int32_t top_k;                /* (0) those equal to the k-th stay                                */
-    double top_p;                 /* (1) at least one stays; of equals the higher ids                */
-    double min_p;                 /* (0) of the largest probability                                  */
-    double typical_p;             /* (1)                                                             */
+    const gpt2c_logit_bias *bias; /* [n_bias], added; of a token that comes twice the last counts */
+    int32_t n_bias;               /* (0)                                                          */
+    double repetition_penalty;    /* (1) the prompt counts; once per token, however often it came */
+    int32_t no_repeat_ngram_size; /* (0)                                                          */
+    const gpt2c_token_list *bad_words; /* [n_bad_words]; borrowed while in use; {eos} is ignored  */
+    int32_t n_bad_words;          /* (0)                                                          */
+    int32_t min_new_tokens;       /* (0) eos is impossible before                                 */
+    gpt2c_token eos;              /* (-1)                                                         */
+    double temperature;           /* (1); 0: greedy, the lowest id of equals                      */
+    int32_t top_k;                /* (0) those equal to the k-th stay                             */
+    double top_p;                 /* (1) at least one stays; of equals the higher ids             */
+    double min_p;                 /* (0) of the largest probability                               */
+    double typical_p;             /* (1)                                                          */
 } gpt2c_sample_params;
 
 GPT2C_API gpt2c_sample_params gpt2c_sample_default_params(void); /* all off, temperature 1 */

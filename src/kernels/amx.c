@@ -1,18 +1,18 @@
 /* The AMX tier: many rows by tiles of bfloat16; everything else is the AVX-512 tier's.
  *
- * A tile product (TDPBF16PS) does 16 x 16 x 32 terms in 16 cycles, some 20 times the rate of float32
- * FMA, but on 8 bits of mantissa. A float32 is the sum of three bfloat16 parts, high, middle, low of
- * 8 bits each, so float32 prefill takes the products of parts down to 2^-16:
+ * A tile product (TDPBF16PS) does 16 x 16 x 32 terms in 16 cycles, some 20 times the rate of
+ * float32 FMA, but on 8 bits of mantissa. A float32 is the sum of three bfloat16 parts, high,
+ * middle, low of 8 bits each, so float32 prefill takes the products of parts down to 2^-16:
  *   hh, hm, mh, hl, lh, mm   (ml, lm and ll are below 2^-24 of hh)
- * which measures as exact as a float32 engine; leaving out any of the six does not. bf16x3 takes two
- * parts and hh, hl, lh (2^-16); bf16 and int8 take hh. A bfloat16 weight is its own high part and
- * the products with its others fall away.
+ * which measures as exact as a float32 engine; leaving out any of the six does not. bf16x3 takes
+ * two parts and hh, hl, lh (2^-16); bf16 and int8 take hh. A bfloat16 weight is its own high part
+ * and the products with its others fall away.
  *
  * Loads are the bottleneck, not products. A block is 2 x 2 tiles (32 rows by 32 columns), four
  * accumulators, two tiles of A and two of B; consecutive products of parts share one side, so that
- * six products (24 tile products) take 14 tile loads. A stretch of a block of rows stays in L1 while
- * up to COLS_IN_L2 columns pass it, so that the activations, too many for L2, come from L3 that much
- * more seldom; between stretches the sums wait in L2.
+ * six products (24 tile products) take 14 tile loads. A stretch of a block of rows stays in L1
+ * while up to COLS_IN_L2 columns pass it, so that the activations, too many for L2, come from L3
+ * that much more seldom; between stretches the sums wait in L2.
  *
  * Panels are made per call from the weights where they stand; the activations are made tiles once.
  */
@@ -163,7 +163,7 @@ static void transpose_tile(uint8_t *tile)
         to[i] = _mm512_unpacklo_epi32(row[i], row[i + 1]);
         to[i + 1] = _mm512_unpackhi_epi32(row[i], row[i + 1]);
     }
-    for (int32_t i = 0; i < 16; i += 4) { /* row[i + c]: columns c, c + 4, c + 8, c + 12 of 4 rows */
+    for (int32_t i = 0; i < 16; i += 4) { /* row[i + c]: columns c, c + 4, c + 8, c + 12 */
         row[i] = _mm512_unpacklo_epi64(to[i], to[i + 2]);
         row[i + 1] = _mm512_unpackhi_epi64(to[i], to[i + 2]);
         row[i + 2] = _mm512_unpacklo_epi64(to[i + 1], to[i + 3]);

@@ -7,8 +7,8 @@
  * added in order, so that a row's result is the same in any company. The activations' rounding
  * costs at most max|x| / 254 * sum|w| in each group.
  *
- * One row is bound by memory: N_PANEL panels, far-apart streams, share each broadcast. Many rows are
- * bound by VPDPBUSD: a tile of N_PANEL panels by N_ROW rows stays in registers.
+ * One row is bound by memory: N_PANEL panels, far-apart streams, share each broadcast. Many rows
+ * are bound by VPDPBUSD: a tile of N_PANEL panels by N_ROW rows stays in registers.
  */
 #include "kernels/avx512.h"
 

@@ -1,8 +1,8 @@
 /* Attention over the cache for any tier with a `vf`.
  *
- * A score is one chain over d; a mixed value is chains over MIX_BLOCK positions, added in order. Both
- * are the same whatever rows and blocks share a tile, so decode and prefill agree bit by bit. A tile
- * holds ATT_M rows by ATT_V vectors in registers; one row takes ATT_ONE vectors instead.
+ * A score is one chain over d; a mixed value is chains over MIX_BLOCK positions, added in order.
+ * Both are the same whatever rows and blocks share a tile, so decode and prefill agree bit by bit.
+ * A tile holds ATT_M rows by ATT_V vectors in registers; one row takes ATT_ONE vectors instead.
  */
 #ifndef VEC_ATTENTION_H
 #define VEC_ATTENTION_H

@@ -5,12 +5,12 @@
  *   zero in the order of k, blocks added in order, then the bias, then the residual.
  *   out_major order: 16 chains, lane = k mod 16, and the tree of vf_sum.
  *
- * Few rows are bound by memory, and memory is fastest read in long runs: on a Zen 4 core, columns cut
- * for two or eight tasks are read at 13.5 GB/s, whole rows at 18 to 20, where a plain read takes 22.
- * So few rows are cut along the terms, blocks of KC rows of weights to a task, and the blocks' sums
- * are added in a second pass. Many rows are bound by arithmetic: activations stand in tiles of
- * TILE_M rows, a panel of TILE_V vectors of columns is copied (and widened) once per call and stays
- * in L2, sums stay in registers.
+ * Few rows are bound by memory, and memory is fastest read in long runs: on a Zen 4 core, columns
+ * cut for two or eight tasks are read at 13.5 GB/s, whole rows at 18 to 20, where a plain read
+ * takes 22. So few rows are cut along the terms, blocks of KC rows of weights to a task, and the
+ * blocks' sums are added in a second pass. Many rows are bound by arithmetic: activations stand in
+ * tiles of TILE_M rows, a panel of TILE_V vectors of columns is copied (and widened) once per call
+ * and stays in L2, sums stay in registers.
  */
 #ifndef VEC_LINEAR_H
 #define VEC_LINEAR_H
@@ -506,9 +506,12 @@ static void dots_f16(const struct linear_args *a, int32_t j0, int32_t j1, void *
 /* ---- choice ---------------------------------------------------------------------------------- */
 
 static const struct linear_kernel few_kernels[N_WEIGHT_TYPES] = {
-    [W_F32] = {.name = "few_rows_f32", .col_grain = 16, .run_terms = few_terms_f32, .run = few_rows},
-    [W_BF16] = {.name = "few_rows_bf16", .col_grain = 16, .run_terms = few_terms_bf16, .run = few_rows},
-    [W_F16] = {.name = "few_rows_f16", .col_grain = 16, .run_terms = few_terms_f16, .run = few_rows},
+    [W_F32] = {.name = "few_rows_f32", .col_grain = 16, .run_terms = few_terms_f32,
+               .run = few_rows},
+    [W_BF16] = {.name = "few_rows_bf16", .col_grain = 16, .run_terms = few_terms_bf16,
+                .run = few_rows},
+    [W_F16] = {.name = "few_rows_f16", .col_grain = 16, .run_terms = few_terms_f16,
+               .run = few_rows},
     [W_I8] = {.name = "few_rows_i8", .col_grain = 16, .run = few_rows_i8},
 };
 

@@ -65,7 +65,7 @@ function base(name) {
 function check_line(    name, module, part) {
     if (line == 1) generated = path ~ /_(tables|data)\.[ch]$/
     if (line <= 3 && raw ~ /do not edit/) generated = 1
-    if (width(raw) > 100 && !generated) printf "%s:%d: note: line longer than 100 columns\n", path, line
+    if (width(raw) > 100 && !generated) breach("line longer than 100 columns")
     if (raw ~ /\t/ && !generated) breach("tab")
     if (raw ~ /[ \t]$/) breach("space at the end of the line")
     if (raw ~ /(^|[^A-Za-z0-9])(TODO|FIXME|XXX|HACK)([^A-Za-z0-9]|$)/) breach("mark of unfinished work")

@@ -27,7 +27,8 @@ static void ticks_are(double min, double max, int most, bool whole, const char *
 static void ticks_are_round(void)
 {
     ticks_are(0, 0.15, 9, false, "0.00 0.02 0.04 0.06 0.08 0.10 0.12 0.14");
-    ticks_are(-1, 1, 9, false, "\u22121.00 \u22120.75 \u22120.50 \u22120.25 0.00 0.25 0.50 0.75 1.00");
+    ticks_are(-1, 1, 9, false,
+              "\u22121.00 \u22120.75 \u22120.50 \u22120.25 0.00 0.25 0.50 0.75 1.00");
     ticks_are(0, 1023, 11, true, "0 100 200 300 400 500 600 700 800 900 1000");
     ticks_are(-0.5, 11.5, 32, true, "0 1 2 3 4 5 6 7 8 9 10 11");
     ticks_are(0, 3, 11, true, "0 1 2 3");

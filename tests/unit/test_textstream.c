@@ -1,4 +1,5 @@
-/* Text that leaves character by character: pieces of characters, stop strings over pieces, marks. */
+/* Text that leaves character by character: pieces of characters, stop strings over pieces,
+ * marks. */
 #include "check.h"
 #include "textstream.h"
 
