@@ -16,7 +16,7 @@ struct model_store {
     size_t n_shards;
     bool int8_file;       /* the shards hold MODEL_I8_FORMAT                         */
     struct arena vectors; /* biases and layer norms as float32                       */
-    struct arena packed;  /* matrices in another type than the file's                */
+    struct arena packed;  /* matrices in another type than the file's, or in another place */
 };
 
 struct model_paths {
@@ -40,7 +40,7 @@ struct tensor *model_find_tensor(const struct model_store *store, const char *na
 gpt2c_status model_bind(gpt2c_model *m, const struct config *config,
                         const gpt2c_model_params *params, gpt2c_error *err);
 
-/* model_pack.c: the matrices in m->dtype where the file has another type. */
+/* model_pack.c: the matrices in m->dtype where the file has another type, and on huge pages. */
 gpt2c_status model_pack(gpt2c_model *m, const gpt2c_model_params *params, gpt2c_error *err);
 
 /* The matrices in the order of a forward pass: wte, those of each layer, and the head unless tied.

@@ -19,6 +19,7 @@ enum exit_code {
     EXIT_INTERRUPTED = 130
 };
 
+#define CLI_MANY_TOKENS 256 /* decoded ones that make up for moving the weights to huge pages */
 #define CLI_DEFAULT_PROMPT "The dog chased the ball because it was excited."
 
 /* ---- commands and options (cli_options.c, cli_help.c) ---------------------------------------- */
@@ -57,6 +58,7 @@ struct cli_common { /* options that commands share; --help explains each */
     int dtype;         /* gpt2c_dtype */
     int max_cpu;       /* gpt2c_cpu   */
     bool no_mmap;
+    bool many_tokens; /* set by commands that decode many: opening may take longer for it */
     const char *output; /* NULL: none given */
     bool json;
     bool quiet, verbose;

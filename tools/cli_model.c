@@ -21,6 +21,7 @@ static int open_model(const struct cli_common *common, const char *path, gpt2c_m
     params.max_cpu = (gpt2c_cpu)common->max_cpu;
     params.n_threads = common->n_threads;
     params.no_mmap = common->no_mmap;
+    params.huge_pages = common->many_tokens;
     if (common->verbose) {
         params.log = on_log;
         params.log_user = (void *)(uintptr_t)common;

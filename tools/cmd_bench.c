@@ -416,6 +416,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
     if (code) {
         return code;
     }
+    common.many_tokens = (int64_t)b.set.n_new * b.set.n_rep >= CLI_MANY_TOKENS; /* as generate */
     const double begin = seconds();
     code = cli_open(&common, &b.model, NULL);
     b.load_ms = 1e3 * (seconds() - begin);

@@ -322,6 +322,7 @@ static int run_job(struct generate_job *job)
     }
     const double begin = generate_now();
     if (!code) {
+        job->common.many_tokens = (int64_t)g->params.n_new * job->n_samples >= CLI_MANY_TOKENS;
         code = cli_open(&job->common, &g->model, &g->tokenizer);
     }
     g->load_s = generate_now() - begin;

@@ -247,6 +247,34 @@ static gpt2c_status open_as(gpt2c_model **model, gpt2c_dtype dtype, bool no_mmap
     return gpt2c_model_open(model, dir, &params, &err);
 }
 
+/* On huge pages every matrix is aligned, wherever the file has it, and holds the same bytes. */
+static void check_huge_pages(gpt2c_dtype dtype)
+{
+    gpt2c_model *mapped = NULL;
+    gpt2c_model *moved = NULL;
+    gpt2c_model_params params = gpt2c_model_default_params();
+    params.dtype = dtype;
+    params.huge_pages = true;
+    params.n_threads = 2;
+    CHECK_INT(open_as(&mapped, dtype, false, 1), GPT2C_OK);
+    if (!CHECK_INT(gpt2c_model_open(&moved, dir, &params, &err), GPT2C_OK)) {
+        return;
+    }
+    const struct matrix *a;
+    for (size_t i = 0; (a = model_matrix(mapped, i)) != NULL; i++) {
+        const struct matrix *b = model_matrix(moved, i);
+        const size_t n = a->type == W_I8
+                             ? weights_i8_bytes(a)
+                             : (size_t)a->n_in * (size_t)a->n_out * weights_elem_bytes(a->type);
+        CHECK(b->w != a->w && (uintptr_t)b->w % ARENA_ALIGN == 0);
+        CHECK_INT(b->type, a->type);
+        CHECK(memcmp(a->w, b->w, n) == 0);
+    }
+    CHECK(!moved->tied || moved->head.w == moved->wte.w);
+    gpt2c_model_close(&mapped);
+    gpt2c_model_close(&moved);
+}
+
 /* A float matrix holds the values of this tensor. */
 static bool holds(const struct matrix *m, const char *values)
 {
@@ -311,6 +339,7 @@ static void check_form(const struct form *f)
     CHECK_INT(m->h[0].c_fc.type, W_BF16);
     check_values(m, f); /* all values are exact in bfloat16 */
     gpt2c_model_close(&m);
+    check_huge_pages(GPT2C_DTYPE_F32);
 }
 
 static void check_forms(void)
@@ -557,6 +586,7 @@ static void check_shards(void)
     gpt2c_model *m = NULL;
     check_form(&f);
     CHECK_INT(open_as(&m, GPT2C_DTYPE_INT8, false, 2), GPT2C_OK);
+    check_huge_pages(GPT2C_DTYPE_INT8);
     const void *base;
     const char *file;
     size_t n_bytes;
