@@ -10,7 +10,7 @@ size_t bpe_encode(const struct vocab *vocab, const unsigned char *piece, size_t 
         out[i] = vocab->byte_token[piece[i]];
     }
     for (size_t i = 0; i + 1 < n; i++) {
-        rank[i] = vocab_rank(vocab, out[i], out[i + 1]);
+        rank[i] = vocab->byte_pairs[piece[i] << 8 | piece[i + 1]];
     }
     rank[n - 1] = VOCAB_NONE;
     for (;;) {

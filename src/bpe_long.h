@@ -18,6 +18,7 @@
 
 #include "vocab.h"
 
+struct bpe_rank;
 struct bpe_long; /* tables over a vocabulary; immutable once made */
 
 gpt2c_status bpe_long_create(struct bpe_long **out, const struct vocab *vocab, gpt2c_error *err);
@@ -27,6 +28,8 @@ struct bpe_long_scratch {   /* of one thread; zeroed to begin */
     uint64_t *dead;         /* a bit per position: no chain goes on from here */
     size_t cap_dead;        /* words */
     uint64_t *known;        /* pairs asked for lately, and the answers */
+    size_t n_unknown;       /* pairs of this piece that were not among them */
+    struct bpe_rank *ranks; /* for pieces full of those */
     uint32_t *first, *last; /* bpe_long_settled */
     size_t cap_settled;
 };

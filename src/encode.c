@@ -5,6 +5,7 @@
 #include "encode.h"
 
 #include "bpe.h"
+#include "bpe_rank.h"
 #include "status.h"
 
 #include <stdlib.h>
@@ -14,9 +15,16 @@ enum {
     KEY_BYTES = 16,   /* read at once */
     MAX_CACHED = 15,  /* bytes of a piece in the cache: the last byte of a key is its length */
     MAX_TOKENS = 4,   /* of a piece in the cache */
+    SLACK = 16,       /* ids written past the last: whole entries are copied */
     COUNT_SHIFT = 60, /* a cached key has the number of tokens in its upper four bits */
-    MAX_SETS_BITS = 15
+    MAX_SETS_BITS = 15,
+    MAX_LONG = 54, /* bytes and tokens of a piece in the second cache */
+    MAX_LONG_TOKENS = 16,
+    MIN_LONG = 8, /* shorter ones are merged sooner than found */
+    MAX_LONG_BITS = 14
 };
+/* A longer piece is settled part by part, so that its merging stays in the processor's cache. */
+#define WINDOW BPE_RANK_MAX
 #define COUNT_MASK (UINT64_C(15) << COUNT_SHIFT)
 
 struct encode_entry {
@@ -26,6 +34,13 @@ struct encode_entry {
 
 struct encode_set { /* a cache line; the first was used last */
     struct encode_entry way[2];
+};
+
+struct encode_long_entry { /* two cache lines */
+    uint64_t hash;
+    uint8_t n_bytes, n_tok;
+    unsigned char bytes[MAX_LONG];
+    uint32_t tok[MAX_LONG_TOKENS];
 };
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -41,13 +56,16 @@ gpt2c_status encode_init(struct encode *e, const gpt2c_tokenizer *tokenizer, gpt
     e->tokenizer = tokenizer;
     e->special = special;
     e->cache_shift = 64 - bits;
+    const unsigned long_bits = bits < MAX_LONG_BITS ? bits : MAX_LONG_BITS;
+    e->long_shift = 64 - long_bits;
     /* Pages of zeros that a short text never touches: no memset. */
-    e->block = calloc(((size_t)1 << bits) + 1, sizeof *e->cache);
+    e->block = calloc(((size_t)1 << bits) + ((size_t)2 << long_bits) + 1, sizeof *e->cache);
     if (!e->block) {
         return status_fail(err, GPT2C_E_NOMEM, "no memory to encode text");
     }
     e->cache = (struct encode_set *)(((uintptr_t)e->block + sizeof *e->cache - 1) &
                                      ~(uintptr_t)(sizeof *e->cache - 1));
+    e->long_cache = (struct encode_long_entry *)(e->cache + ((size_t)1 << bits));
     return GPT2C_OK;
 }
 
@@ -113,22 +131,45 @@ static inline struct encode_set *set_of(const struct encode *e, struct key key)
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
 
-static gpt2c_status encode_long(struct encode *e, const unsigned char *piece, size_t n,
-                                uint32_t *out, size_t *n_out, gpt2c_error *err)
+/* Its words are whole, the last one filled with zeros. */
+static uint64_t hash_words(const unsigned char *bytes, size_t n)
 {
-    const struct bpe_long *tables = NULL;
-    gpt2c_status st = tokenizer_long_tables(e->tokenizer, &tables, err);
-    if (!st) {
-        st = bpe_long_encode(tables, &e->scratch, piece, n, out, n_out, err);
+    uint64_t h = n;
+    for (size_t i = 0; i < n; i += 8) {
+        h = (h ^ load_word(bytes + i)) * UINT64_C(0x9e3779b97f4a7c15);
+        h ^= h >> 29;
     }
-    return st;
+    return h * UINT64_C(0xd6e8feb86659fd93);
 }
 
-/* Merges a piece that is not in its set, and puts it there. */
+/* Tokens of a piece of MIN_LONG … MAX_LONG bytes from the second cache, or merged and put there. */
+static size_t encode_middle(struct encode *e, const unsigned char *piece, size_t n, uint32_t *out)
+{
+    unsigned char bytes[MAX_LONG + 8] = {0};
+    memcpy(bytes, piece, n);
+    const uint64_t hash = hash_words(bytes, n);
+    struct encode_long_entry *const entry = &e->long_cache[hash >> e->long_shift];
+    if (entry->hash == hash && entry->n_bytes == n && memcmp(entry->bytes, bytes, n) == 0) {
+        memcpy(out, entry->tok, sizeof entry->tok);
+        return entry->n_tok;
+    }
+    const size_t n_tok = bpe_encode(&e->tokenizer->vocab, piece, n, out);
+    if (n_tok <= MAX_LONG_TOKENS && (n > MAX_CACHED || n_tok > MAX_TOKENS)) {
+        entry->hash = hash;
+        entry->n_bytes = (uint8_t)n;
+        entry->n_tok = (uint8_t)n_tok;
+        memcpy(entry->bytes, bytes, n);
+        memcpy(entry->tok, out, n_tok * sizeof *out);
+    }
+    return n_tok;
+}
+
+/* A piece that is not in its set: from elsewhere, and put there if it fits. */
 static size_t encode_new(struct encode *e, const unsigned char *piece, size_t n, struct key key,
                          struct encode_set *set, uint32_t *out)
 {
-    const size_t n_tok = bpe_encode(&e->tokenizer->vocab, piece, n, out);
+    const size_t n_tok = n < MIN_LONG ? bpe_encode(&e->tokenizer->vocab, piece, n, out)
+                                      : encode_middle(e, piece, n, out);
     if (n_tok <= MAX_TOKENS) {
         set->way[1] = set->way[0];
         set->way[0].low = key.low;
@@ -138,7 +179,7 @@ static size_t encode_new(struct encode *e, const unsigned char *piece, size_t n,
     return n_tok;
 }
 
-/* Tokens of a piece of at most 15 bytes into out [n + 4]. */
+/* Tokens of a piece of at most 15 bytes into out [n + SLACK]. */
 static inline size_t encode_short(struct encode *e, const unsigned char *piece, size_t n,
                                   struct key key, uint32_t *out)
 {
@@ -158,14 +199,75 @@ static inline size_t encode_short(struct encode *e, const unsigned char *piece, 
     return entry->high >> COUNT_SHIFT;
 }
 
-/* Tokens of a piece into out [n + 4]. */
+/* Of a piece that goes on behind the n bytes given, the tokens that are settled, window by window;
+ * *n_used bytes. Leaves less than a window, or what cannot be settled yet. */
+static gpt2c_status encode_windows(struct encode *e, const unsigned char *piece, size_t n,
+                                   uint32_t *out, size_t *n_out, size_t *n_used, gpt2c_error *err)
+{
+    const struct bpe_long *tables = NULL;
+    size_t window = WINDOW;
+    gpt2c_status st = GPT2C_OK;
+    *n_out = 0;
+    *n_used = 0;
+    if (n > WINDOW) {
+        st = tokenizer_long_tables(e->tokenizer, &tables, err);
+    }
+    while (!st && n - *n_used > WINDOW) {
+        const size_t left = n - *n_used;
+        const size_t n_now = left < window ? left : window;
+        size_t n_tok = 0;
+        size_t n_settled = 0;
+        size_t n_bytes = 0;
+        st =
+            bpe_long_encode(tables, &e->scratch, piece + *n_used, n_now, out + *n_out, &n_tok, err);
+        if (!st) {
+            st = bpe_long_settled(tables, &e->scratch, piece + *n_used, n_now,
+                                  e->class != PRETOKENIZE_OTHER, out + *n_out, n_tok, &n_settled,
+                                  &n_bytes, err);
+        }
+        if (n_settled == 0 && n_now == left) {
+            break;
+        }
+        window = n_settled == 0 ? 2 * window : WINDOW;
+        *n_out += n_settled;
+        *n_used += n_bytes;
+    }
+    return st;
+}
+
+static gpt2c_status encode_long(struct encode *e, const unsigned char *piece, size_t n,
+                                uint32_t *out, size_t *n_out, gpt2c_error *err)
+{
+    const struct bpe_long *tables = NULL;
+    size_t n_used = 0;
+    size_t n_rest = 0;
+    gpt2c_status st = tokenizer_long_tables(e->tokenizer, &tables, err);
+    if (!st) {
+        st = encode_windows(e, piece, n, out, n_out, &n_used, err);
+    }
+    if (!st) {
+        st = bpe_long_encode(tables, &e->scratch, piece + n_used, n - n_used, out + *n_out, &n_rest,
+                             err);
+    }
+    *n_out += n_rest;
+    return st;
+}
+
+/* Tokens of a piece into out [n + SLACK]; n may be 0, the end of one that was open. */
 static gpt2c_status encode_piece(struct encode *e, const unsigned char *piece, size_t n,
                                  uint32_t *out, size_t *n_out, gpt2c_error *err)
 {
+    if (n == 0) {
+        return GPT2C_OK;
+    }
     if (n <= MAX_CACHED) {
         unsigned char bytes[KEY_BYTES] = {0};
         memcpy(bytes, piece, n);
         *n_out = encode_short(e, piece, n, key_of(load_word(bytes), load_word(bytes + 8), n), out);
+        return GPT2C_OK;
+    }
+    if (n <= MAX_LONG) {
+        *n_out = encode_middle(e, piece, n, out);
         return GPT2C_OK;
     }
     if (n <= BPE_SHORT) {
@@ -173,23 +275,6 @@ static gpt2c_status encode_piece(struct encode *e, const unsigned char *piece, s
         return GPT2C_OK;
     }
     return encode_long(e, piece, n, out, n_out, err);
-}
-
-/* The settled tokens of a piece of which n bytes are known. */
-static gpt2c_status encode_part(struct encode *e, const unsigned char *piece, size_t n,
-                                uint32_t *out, size_t *n_out, size_t *n_used, gpt2c_error *err)
-{
-    const struct bpe_long *tables = NULL;
-    size_t n_tok = 0;
-    gpt2c_status st = tokenizer_long_tables(e->tokenizer, &tables, err);
-    if (!st) {
-        st = bpe_long_encode(tables, &e->scratch, piece, n, out, &n_tok, err);
-    }
-    if (!st) {
-        st = bpe_long_settled(tables, &e->scratch, piece, n, e->class != PRETOKENIZE_OTHER, out,
-                              n_tok, n_out, n_used, err);
-    }
-    return st;
 }
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
@@ -237,23 +322,18 @@ static gpt2c_status encode_block(struct encode *e, const unsigned char *p, const
             n = pretokenize_rest(p, end, e->class);
         }
         if (!final && (size_t)(end - p) < n + PRETOKENIZE_LOOKAHEAD) {
-            if (n < ENCODE_BLOCK / 2) {
-                break;
-            }
-            st = encode_part(e, p, n - PRETOKENIZE_LOOKAHEAD, out, &n_tok, &n, err);
-            if (st || n == 0) {
-                break;
-            }
-            e->open = true;
-        } else {
-            e->open = false;
-            if (n > 0) {
-                st = encode_piece(e, p, n, out, &n_tok, err);
-            }
-            if (st) {
-                break;
-            }
+            n = n > PRETOKENIZE_LOOKAHEAD ? n - PRETOKENIZE_LOOKAHEAD : 0;
+            st = encode_windows(e, p, n, out, &n_tok, &n, err);
+            e->open = e->open || n > 0;
+            out += n_tok;
+            p += n;
+            break;
         }
+        st = encode_piece(e, p, n, out, &n_tok, err);
+        if (st) {
+            break;
+        }
+        e->open = false;
         out += n_tok;
         p += n;
     }
@@ -264,7 +344,7 @@ static gpt2c_status encode_block(struct encode *e, const unsigned char *p, const
 
 static gpt2c_status reserve(struct encode *e, size_t n_block, gpt2c_error *err)
 {
-    const size_t need = n_block + MAX_TOKENS;
+    const size_t need = n_block + SLACK;
     if (e->cap_out < need) {
         free(e->out);
         e->out = malloc(need * sizeof *e->out);

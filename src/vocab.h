@@ -1,5 +1,5 @@
 /* The vocabulary: the bytes of every token, its name in both directions, and the merges. Built once
- * by vocab_files.c or vocab_hf.c through struct vocab_builder, which refuses whatever does not
+ * by vocab_files.c or vocab_hf.c through vocab_builder.h, which refuses whatever does not
  * agree, and never changed after. */
 #ifndef VOCAB_H
 #define VOCAB_H
@@ -16,6 +16,15 @@ enum {
     VOCAB_MAX_TOKEN_BYTES = 1024
 };
 
+enum vocab_origin { /* what makes a token */
+                    VOCAB_ORIGIN_NONE,
+                    VOCAB_ORIGIN_RAW, /* nothing so far, and it holds characters that stand for no
+                                         byte */
+                    VOCAB_ORIGIN_BYTE,
+                    VOCAB_ORIGIN_MERGE,
+                    VOCAB_ORIGIN_SPECIAL
+};
+
 struct vocab {
     struct arena tables; /* what the pointers below point into */
     uint32_t n_vocab;
@@ -29,12 +38,13 @@ struct vocab {
     uint32_t *made;           /* [n_merges] the token that a merge makes                 */
     uint64_t *pairs;          /* left, right and rank in one word; open addressing       */
     unsigned pairs_shift;
-    uint32_t *names; /* id + 1 and bits of the hash; open addressing */
+    uint32_t *byte_pairs; /* [256 * 256] ranks of the merges of two bytes, or VOCAB_NONE */
+    uint32_t *names;      /* id + 1 and bits of the hash; open addressing */
     unsigned names_shift;
     uint32_t n_specials;
     uint32_t *specials;          /* [n_specials] ids; by first byte, then the longest first */
     uint16_t special_first[257]; /* specials of first byte b: special_first[b] … [b + 1] */
-    uint8_t *origin;             /* [n_vocab] what makes a token: vocab.c's own             */
+    uint8_t *origin;             /* [n_vocab] enum vocab_origin                             */
     uint32_t eos;                /* <|endoftext|>, or VOCAB_NONE                            */
 };
 
@@ -76,55 +86,6 @@ static inline uint32_t vocab_rank(const struct vocab *vocab, uint32_t left, uint
         at = (at + 1) & mask;
     }
 }
-
-/* ---- building -------------------------------------------------------------------------------- */
-
-struct vocab_entry {
-    uint32_t id;
-    uint32_t at;           /* in the builder's bytes                                      */
-    uint32_t n_bytes : 30; /* the last one:                                               */
-    uint32_t raw : 1;      /* plainly written: holds characters that stand for no byte, or … */
-    uint32_t added : 1;    /* … because it is one that stands for itself in a text         */
-};
-
-struct vocab_builder {
-    struct vocab *vocab;
-    const char *tokens_file, *merges_file; /* for messages          */
-    const char *unit;                      /* "line" or "merge"     */
-    size_t number;                         /* of the unit at hand   */
-    bool has_added;                        /* the file says which tokens are special */
-    uint8_t char_byte[0x144];
-    bool char_known[0x144];
-    struct vocab_entry *entries; /* until sealed */
-    size_t n_entries, cap_entries;
-    unsigned char *bytes;
-    size_t n_bytes, cap_bytes;
-    unsigned char *scratch;
-    size_t cap_scratch;
-};
-
-/* vocab: zeroed. tokens_bytes: size of the file with the tokens, which bounds their number and
- * their bytes. */
-gpt2c_status vocab_builder_init(struct vocab_builder *builder, struct vocab *vocab,
-                                size_t tokens_bytes, gpt2c_error *err);
-void vocab_builder_free(struct vocab_builder *builder);
-/* Texts are UTF-8 as the files have them, where one character stands for one byte. */
-gpt2c_status vocab_builder_token(struct vocab_builder *builder, const char *text, size_t n_text,
-                                 uint32_t id, gpt2c_error *err);
-/* A token that stands for itself in a text, plainly written; perhaps one of the vocabulary. */
-gpt2c_status vocab_builder_added(struct vocab_builder *builder, const char *text, size_t n_text,
-                                 uint32_t id, gpt2c_error *err);
-/* Between the last token and the first merge. n_merges: no more than that will come. */
-gpt2c_status vocab_builder_seal(struct vocab_builder *builder, size_t n_merges, gpt2c_error *err);
-/* After sealing. */
-gpt2c_status vocab_builder_merge(struct vocab_builder *builder, const char *left, size_t n_left,
-                                 const char *right, size_t n_right, gpt2c_error *err);
-/* The same for two texts with one space between them. */
-gpt2c_status vocab_builder_line(struct vocab_builder *builder, const char *line, size_t n,
-                                gpt2c_error *err);
-gpt2c_status vocab_builder_finish(struct vocab_builder *builder, gpt2c_error *err);
-
-/* ---- files ----------------------------------------------------------------------------------- */
 
 /* On failure, too, *vocab is to be freed. */
 gpt2c_status vocab_files_load(struct vocab *vocab, const char *vocab_json, const char *merges_txt,

@@ -1,6 +1,6 @@
 /* vocab.json and merges.txt: one pass over each. Only the first line of merges.txt may be a
  * comment: real merges begin with '#', too. */
-#include "vocab.h"
+#include "vocab_builder.h"
 
 #include "jsonscan.h"
 #include "mapfile.h"

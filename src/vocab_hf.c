@@ -1,7 +1,7 @@
 /* tokenizer.json as Hugging Face writes it for GPT-2. What changes ids and is not implemented here
  * is refused by name: normalizers, other pre-tokenizers, post-processors that add tokens, dropout.
  * How batches are cut or padded does not concern a single text and is passed over. */
-#include "vocab.h"
+#include "vocab_builder.h"
 
 #include "jsonscan.h"
 #include "mapfile.h"

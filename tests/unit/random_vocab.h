@@ -3,7 +3,7 @@
 #ifndef RANDOM_VOCAB_H
 #define RANDOM_VOCAB_H
 
-#include "vocab.h"
+#include "vocab_builder.h"
 
 #include <string.h>
 

@@ -2,6 +2,7 @@
  * pieces, and what is settled at the beginning of a piece that goes on. */
 #include "bpe.h"
 #include "bpe_long.h"
+#include "bpe_rank.h"
 #include "check.h"
 #include "random_vocab.h"
 
@@ -29,8 +30,8 @@ static bool same(const uint32_t *a, size_t n_a, const uint32_t *b, size_t n_b)
 }
 
 static void check_text(const struct vocab *v, const struct bpe_long *tables,
-                       struct bpe_long_scratch *scratch, const unsigned char *text, size_t n,
-                       size_t n_part)
+                       struct bpe_long_scratch *scratch, struct bpe_rank *ranks,
+                       const unsigned char *text, size_t n, size_t n_part)
 {
     uint32_t right[TEXT_MAX];
     uint32_t found[TEXT_MAX];
@@ -42,6 +43,10 @@ static void check_text(const struct vocab *v, const struct bpe_long *tables,
     CHECK(same(found, n_found, right, n_right));
     if (n <= BPE_SHORT) {
         n_found = bpe_encode(v, text, n, found);
+        CHECK(same(found, n_found, right, n_right));
+    }
+    if (ranks) {
+        n_found = bpe_rank_encode(ranks, text, n, found);
         CHECK(same(found, n_found, right, n_right));
     }
     CHECK_INT(bpe_long_encode(tables, scratch, text, n_part, found, &n_found, NULL), GPT2C_OK);
@@ -64,10 +69,13 @@ int main(void)
         struct vocab v;
         struct bpe_long *tables = NULL;
         struct bpe_long_scratch scratch = {0};
+        struct bpe_rank *ranks = NULL;
+        const bool ordered = iv % 2 == 0; /* no two merges make the same token */
         const uint32_t n_letters = 1 + random_vocab_next(&state, 4);
         const uint32_t n_merges = 1 + random_vocab_next(&state, 60);
-        if (!CHECK(random_vocab_make(&v, state, n_letters, n_merges, iv % 2 == 0)) ||
-            !CHECK_INT(bpe_long_create(&tables, &v, NULL), GPT2C_OK)) {
+        if (!CHECK(random_vocab_make(&v, state, n_letters, n_merges, ordered)) ||
+            !CHECK_INT(bpe_long_create(&tables, &v, NULL), GPT2C_OK) ||
+            (ordered && !CHECK_INT(bpe_rank_create(&ranks, &v, NULL), GPT2C_OK))) {
             break;
         }
         for (int it = 0; it < N_TEXTS; it++) {
@@ -76,8 +84,10 @@ int main(void)
             for (size_t i = 0; i < n; i++) {
                 text[i] = (unsigned char)('a' + random_vocab_next(&state, n_letters));
             }
-            check_text(&v, tables, &scratch, text, n, 1 + random_vocab_next(&state, (uint32_t)n));
+            check_text(&v, tables, &scratch, ranks, text, n,
+                       1 + random_vocab_next(&state, (uint32_t)n));
         }
+        bpe_rank_free(ranks);
         bpe_long_scratch_free(&scratch);
         bpe_long_free(tables);
         vocab_free(&v);
