@@ -12,16 +12,12 @@
 #include <string.h>
 
 enum {
-    KEY_BYTES = 16,   /* read at once */
-    MAX_CACHED = 15,  /* bytes of a piece in the cache: the last byte of a key is its length */
-    MAX_TOKENS = 4,   /* of a piece in the cache */
-    SLACK = 16,       /* ids written past the last: whole entries are copied */
-    COUNT_SHIFT = 60, /* a cached key has the number of tokens in its upper four bits */
-    MAX_SETS_BITS = 15,
-    MAX_LONG = 54, /* bytes and tokens of a piece in the second cache */
-    MAX_LONG_TOKENS = 16,
-    MIN_LONG = 8, /* shorter ones are merged sooner than found */
-    MAX_LONG_BITS = 14
+    KEY_BYTES = 16,     /* read at once */
+    MAX_CACHED = 15,    /* bytes of a piece in the cache: the last byte of a key is its length */
+    MAX_TOKENS = 4,     /* of a piece in the cache */
+    SLACK = MAX_TOKENS, /* ids written past the last: whole entries are copied */
+    COUNT_SHIFT = 60,   /* a cached key has the number of tokens in its upper four bits */
+    MAX_SETS_BITS = 15
 };
 /* A longer piece is settled part by part, so that its merging stays in the processor's cache. */
 #define WINDOW BPE_RANK_MAX
@@ -34,13 +30,6 @@ struct encode_entry {
 
 struct encode_set { /* a cache line; the first was used last */
     struct encode_entry way[2];
-};
-
-struct encode_long_entry { /* two cache lines */
-    uint64_t hash;
-    uint8_t n_bytes, n_tok;
-    unsigned char bytes[MAX_LONG];
-    uint32_t tok[MAX_LONG_TOKENS];
 };
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -56,16 +45,13 @@ gpt2c_status encode_init(struct encode *e, const gpt2c_tokenizer *tokenizer, gpt
     e->tokenizer = tokenizer;
     e->special = special;
     e->cache_shift = 64 - bits;
-    const unsigned long_bits = bits < MAX_LONG_BITS ? bits : MAX_LONG_BITS;
-    e->long_shift = 64 - long_bits;
     /* Pages of zeros that a short text never touches: no memset. */
-    e->block = calloc(((size_t)1 << bits) + ((size_t)2 << long_bits) + 1, sizeof *e->cache);
+    e->block = calloc(((size_t)1 << bits) + 1, sizeof *e->cache);
     if (!e->block) {
         return status_fail(err, GPT2C_E_NOMEM, "no memory to encode text");
     }
     e->cache = (struct encode_set *)(((uintptr_t)e->block + sizeof *e->cache - 1) &
                                      ~(uintptr_t)(sizeof *e->cache - 1));
-    e->long_cache = (struct encode_long_entry *)(e->cache + ((size_t)1 << bits));
     return GPT2C_OK;
 }
 
@@ -131,45 +117,11 @@ static inline struct encode_set *set_of(const struct encode *e, struct key key)
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
 
-/* Its words are whole, the last one filled with zeros. */
-static uint64_t hash_words(const unsigned char *bytes, size_t n)
-{
-    uint64_t h = n;
-    for (size_t i = 0; i < n; i += 8) {
-        h = (h ^ load_word(bytes + i)) * UINT64_C(0x9e3779b97f4a7c15);
-        h ^= h >> 29;
-    }
-    return h * UINT64_C(0xd6e8feb86659fd93);
-}
-
-/* Tokens of a piece of MIN_LONG … MAX_LONG bytes from the second cache, or merged and put there. */
-static size_t encode_middle(struct encode *e, const unsigned char *piece, size_t n, uint32_t *out)
-{
-    unsigned char bytes[MAX_LONG + 8] = {0};
-    memcpy(bytes, piece, n);
-    const uint64_t hash = hash_words(bytes, n);
-    struct encode_long_entry *const entry = &e->long_cache[hash >> e->long_shift];
-    if (entry->hash == hash && entry->n_bytes == n && memcmp(entry->bytes, bytes, n) == 0) {
-        memcpy(out, entry->tok, sizeof entry->tok);
-        return entry->n_tok;
-    }
-    const size_t n_tok = bpe_encode(&e->tokenizer->vocab, piece, n, out);
-    if (n_tok <= MAX_LONG_TOKENS && (n > MAX_CACHED || n_tok > MAX_TOKENS)) {
-        entry->hash = hash;
-        entry->n_bytes = (uint8_t)n;
-        entry->n_tok = (uint8_t)n_tok;
-        memcpy(entry->bytes, bytes, n);
-        memcpy(entry->tok, out, n_tok * sizeof *out);
-    }
-    return n_tok;
-}
-
-/* A piece that is not in its set: from elsewhere, and put there if it fits. */
+/* Merges a piece that is not in its set, and puts it there if it fits. */
 static size_t encode_new(struct encode *e, const unsigned char *piece, size_t n, struct key key,
                          struct encode_set *set, uint32_t *out)
 {
-    const size_t n_tok = n < MIN_LONG ? bpe_encode(&e->tokenizer->vocab, piece, n, out)
-                                      : encode_middle(e, piece, n, out);
+    const size_t n_tok = bpe_encode(&e->tokenizer->vocab, piece, n, out);
     if (n_tok <= MAX_TOKENS) {
         set->way[1] = set->way[0];
         set->way[0].low = key.low;
@@ -264,10 +216,6 @@ static gpt2c_status encode_piece(struct encode *e, const unsigned char *piece, s
         unsigned char bytes[KEY_BYTES] = {0};
         memcpy(bytes, piece, n);
         *n_out = encode_short(e, piece, n, key_of(load_word(bytes), load_word(bytes + 8), n), out);
-        return GPT2C_OK;
-    }
-    if (n <= MAX_LONG) {
-        *n_out = encode_middle(e, piece, n, out);
         return GPT2C_OK;
     }
     if (n <= BPE_SHORT) {

@@ -11,16 +11,13 @@
 #define ENCODE_MAX_BLOCK ((size_t)64 << 20)
 
 struct encode_set;
-struct encode_long_entry;
 
 struct encode { /* of one thread */
     const gpt2c_tokenizer *tokenizer;
     gpt2c_special special;
-    void *block;              /* holds the caches,      */
+    void *block;              /* holds the cache, */
     struct encode_set *cache; /* at a multiple of 64 bytes */
     unsigned cache_shift;
-    struct encode_long_entry *long_cache;
-    unsigned long_shift;
     struct bpe_long_scratch scratch;
     uint32_t *out; /* [cap_out] the ids of a block */
     size_t cap_out;
