@@ -104,13 +104,14 @@ if [ "$(id -u)" -ne 0 ]; then # root may write everywhere
 fi
 [ -z "$(find . -name '.gpt2c-*')" ] || fail "a temporary file was left"
 
+# (--foreground: else timeout signals the group too, and a second Ctrl-C ends the program at once.)
 # Ctrl-C ends the line; a program that is told to end leaves no temporary file.
-timeout --preserve-status -s INT 2 "$gpt2c" generate -p x -n 100000 --ignore-eos --on-overflow slide \
+timeout --foreground --preserve-status -s INT 2 "$gpt2c" generate -p x -n 100000 --ignore-eos --on-overflow slide \
     </dev/null >"$work/out" 2>"$work/err"
 same "interrupted" $? 130
 same "last byte" "$(tail -c 1 "$work/out" | od -An -tx1 | tr -d ' ')" 0a
 same "no error" "$(cat "$work/err")" ""
-timeout --preserve-status -s TERM 2 "$gpt2c" generate -p x -n 100000 --ignore-eos \
+timeout --foreground --preserve-status -s TERM 2 "$gpt2c" generate -p x -n 100000 --ignore-eos \
     --on-overflow slide -o ended.txt </dev/null >"$work/out" 2>"$work/err"
 same "ended" $? 143
 same "files" "$(ls -A | tr '\n' ' ' | sed 's/locked //;s/readonly.npy //')" ""
