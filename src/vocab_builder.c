@@ -240,6 +240,7 @@ static void carve_tables(struct vocab *v, size_t n_bytes, size_t n_merges)
     struct arena *const a = &v->tables;
     v->names = arena_carve(a, (size_t)1 << (64 - v->names_shift), sizeof *v->names);
     v->pairs = arena_carve(a, (size_t)1 << (64 - v->pairs_shift), sizeof *v->pairs);
+    v->pairs_filter = arena_carve(a, (size_t)1 << VOCAB_FILTER_BITS >> 6, sizeof *v->pairs_filter);
     v->byte_pairs = arena_carve(a, 256 * 256, sizeof *v->byte_pairs);
     v->begin = arena_carve(a, (size_t)v->n_vocab + 1, sizeof *v->begin);
     v->made = arena_carve(a, n_merges, sizeof *v->made);
@@ -304,10 +305,13 @@ static bool insert_pair(struct vocab *v, uint32_t left, uint32_t right)
 {
     const uint64_t pair = (uint64_t)left << VOCAB_ID_BITS | right;
     const size_t mask = ((size_t)1 << (64 - v->pairs_shift)) - 1;
-    size_t at = vocab_pair_slot(v, pair);
+    const uint64_t hash = vocab_pair_hash(pair);
+    const uint64_t bit = hash >> (64 - VOCAB_FILTER_BITS);
+    size_t at = (size_t)(hash >> v->pairs_shift);
     for (int i = 0; i < VOCAB_NAMES_MAX_PROBES; i++) {
         if (v->pairs[at] == UINT64_MAX) {
             v->pairs[at] = pair << VOCAB_RANK_BITS | v->n_merges;
+            v->pairs_filter[bit / 64] |= UINT64_C(1) << (bit % 64);
             return true;
         }
         if (v->pairs[at] >> VOCAB_RANK_BITS == pair) {
