@@ -263,7 +263,8 @@ GPT2C_API gpt2c_status gpt2c_encoder_create(gpt2c_encoder **out, const gpt2c_tok
                                             gpt2c_tokens_fn fn, void *user, gpt2c_error *err);
 GPT2C_API void gpt2c_encoder_free(gpt2c_encoder **encoder); /* before the tokenizer is closed */
 /* The next bytes of the text, cut anywhere. The ids are those that one call of encode gives for the
- * whole text; they come when no later byte can change them. */
+ * whole text. They come some time after no later byte can change them, the last ones with
+ * finish. */
 GPT2C_API gpt2c_status gpt2c_encoder_feed(gpt2c_encoder *encoder, const char *text,
                                           size_t text_bytes, gpt2c_error *err);
 /* Ends the text; the encoder is then ready for the next one. After a failure of either call,
