@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "npy.h"
 #include "outfile.h"
+#include "prompt.h"
 #include "safetensors_out.h"
 
 #include <ctype.h>
@@ -33,10 +34,7 @@ struct dump_job {
     struct cli_common common;
     const char *what, *layer, *ids;
     uint32_t what_set;
-    gpt2c_model *model;
-    gpt2c_tokenizer *tokenizer;
-    gpt2c_session *session;
-    struct cli_tokens prompt;
+    struct prompt prompt;
     struct safetensors_out *tensors; /* [n_tensors] */
     size_t n_tensors;
     size_t *index[N_KINDS]; /* [n_layer + 1] of each kind: 1 + its tensor; 0: not asked for */
@@ -101,24 +99,29 @@ static int parse_ids(const char *text, int32_t n_vocab, struct cli_tokens *out)
     return code;
 }
 
-static int read_ids(struct dump_job *job)
+/* What prompt_open does, with ids in place of a text: no tokenizer is needed. */
+static int open_ids(struct dump_job *job)
 {
+    struct prompt *p = &job->prompt;
     struct cli_bytes text = {0};
-    int code = EXIT_OK;
     const bool from_stdin = strcmp(job->ids, "-") == 0;
+    int code = cli_open(&job->common, &p->model, NULL);
+    if (code) {
+        return code;
+    }
+    p->hp = gpt2c_model_hparams(p->model);
     if (from_stdin) {
         struct cli_common stdin_only = {.file = "-"};
         code = cli_read_text(&stdin_only, NULL, &text);
     }
     if (!code) {
-        code = parse_ids(from_stdin ? text.data : job->ids,
-                         gpt2c_model_hparams(job->model)->n_vocab, &job->prompt);
+        code = parse_ids(from_stdin ? text.data : job->ids, p->hp->n_vocab, &p->tokens);
     }
     free(text.data);
-    if (!code && job->prompt.n_tok == 0) {
+    if (!code && p->tokens.n_tok == 0) {
         code = cli_fail(EXIT_USAGE, "--ids: there are none");
     }
-    return code ? code : cli_check_prompt(job->model, job->tokenizer, &job->prompt);
+    return code ? code : cli_check_prompt(p->model, NULL, &p->tokens);
 }
 
 /* ---- plan ------------------------------------------------------------------------------------ */
@@ -157,20 +160,20 @@ static void set_shape(struct safetensors_out *t, gpt2c_what what, const gpt2c_hp
 
 static void plan_tensor(struct dump_job *job, size_t kind, int32_t layer)
 {
-    const gpt2c_hparams *hp = gpt2c_model_hparams(job->model);
+    const gpt2c_hparams *hp = job->prompt.hp;
     struct safetensors_out *t = &job->tensors[job->n_tensors++];
     if (kinds[kind].what == GPT2C_LOGITS) {
         snprintf(t->name, sizeof t->name, "logits");
     } else {
         snprintf(t->name, sizeof t->name, "%s.%d", kinds[kind].name, layer);
     }
-    set_shape(t, kinds[kind].what, hp, job->prompt.n_tok);
+    set_shape(t, kinds[kind].what, hp, job->prompt.tokens.n_tok);
     job->index[kind][layer] = job->n_tensors;
 }
 
 static int plan(struct dump_job *job)
 {
-    const gpt2c_hparams *hp = gpt2c_model_hparams(job->model);
+    const gpt2c_hparams *hp = job->prompt.hp;
     job->tensors = cli_alloc(N_KINDS * ((size_t)hp->n_layer + 1), sizeof *job->tensors);
     for (size_t kind = 0; kind < N_KINDS; kind++) {
         job->index[kind] = cli_alloc((size_t)hp->n_layer + 1, sizeof *job->index[kind]);
@@ -255,19 +258,8 @@ static int on_activation(void *user, const gpt2c_activation *a)
 
 static int evaluate(struct dump_job *job)
 {
-    gpt2c_session_params params = gpt2c_session_default_params();
-    params.n_ctx = (int32_t)job->prompt.n_tok;
-    params.n_threads = job->common.n_threads;
-    gpt2c_error err;
-    if (gpt2c_session_create(&job->session, job->model, &params, &err)) {
-        return cli_fail_status(&err);
-    }
-    gpt2c_session_set_cancel(job->session, cli_cancel, NULL);
-    gpt2c_session_set_tap(job->session, job->what_set, on_activation, job);
-    if (gpt2c_session_eval(job->session, job->prompt.tok, (int32_t)job->prompt.n_tok, &err)) {
-        return cli_fail_status(&err);
-    }
-    return EXIT_OK;
+    const int code = prompt_session(&job->prompt, &job->common, 1);
+    return code ? code : prompt_eval(&job->prompt, job->what_set, on_activation, job);
 }
 
 /* ---- output ---------------------------------------------------------------------------------- */
@@ -295,7 +287,7 @@ static void write_file(const struct dump_job *job)
         npy_write(job->out.f, t->data, t->shape, (size_t)t->n_dims);
         return;
     }
-    char *ids = ids_text(&job->prompt);
+    char *ids = ids_text(&job->prompt.tokens);
     const char *metadata[] = {"format", "pt", "gpt2c", gpt2c_version(), "ids", ids, NULL};
     safetensors_out_write(job->out.f, job->tensors, job->n_tensors, metadata);
     free(ids);
@@ -318,12 +310,7 @@ static int run_job(struct dump_job *job)
 {
     int code = parse_what(job);
     if (!code) {
-        code = cli_open(&job->common, &job->model, job->ids ? NULL : &job->tokenizer);
-    }
-    if (!code) {
-        code = job->ids ? read_ids(job)
-                        : cli_read_prompt(&job->common, CLI_DEFAULT_PROMPT, job->model,
-                                          job->tokenizer, &job->prompt);
+        code = job->ids ? open_ids(job) : prompt_open(&job->prompt, &job->common);
     }
     if (!code) {
         code = plan(job);
@@ -381,10 +368,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
     for (size_t kind = 0; kind < N_KINDS; kind++) {
         free(job.index[kind]);
     }
-    free(job.prompt.tok);
-    gpt2c_session_free(&job.session);
-    gpt2c_tokenizer_close(&job.tokenizer);
-    gpt2c_model_close(&job.model);
+    prompt_close(&job.prompt);
     return code;
 }
 
