@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t n_interrupts;
@@ -117,6 +118,13 @@ static void out_of_memory(void)
 {
     outfile_remove_temporaries();
     exit(cli_fail(EXIT_MEMORY, "out of memory"));
+}
+
+double cli_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 void *cli_alloc(size_t n, size_t size)

@@ -128,6 +128,8 @@ void *cli_alloc(size_t n, size_t size);
 void *cli_realloc(void *p, size_t n, size_t size);
 double cli_machine_bytes(void); /* of memory; a large number when the machine does not tell */
 
+double cli_seconds(void); /* on a clock that does not jump */
+
 /* Ctrl-C sets a flag, a second one ends the program; a closed pipe ends it with EXIT_OK; no
  * temporary file is left. */
 void cli_catch_signals(void);

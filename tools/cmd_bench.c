@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #define MAX_LIST 16   /* values of one sweep */
 #define MAX_BATCH 256 /* sequences */
@@ -44,13 +43,6 @@ struct bench {
     struct measurement *m;
     size_t n_m;
 };
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int compare_doubles(const void *a, const void *b)
 {
@@ -119,13 +111,13 @@ static int measure_prefill(struct bench *b, int32_t n)
     gpt2c_session_set_cancel(s, cli_cancel, NULL);
     snprintf(m->metric, sizeof m->metric, "prefill%d", (int)n);
     for (int32_t r = -1; r < b->set.n_rep; r++) { /* -1: warm-up */
-        const double begin = seconds();
+        const double begin = cli_seconds();
         if (gpt2c_session_rewind(s, 0, 0, &err) || gpt2c_session_eval(s, b->tok, n, &err)) {
             code = cli_fail_status(&err);
             goto out;
         }
         if (r >= 0) {
-            m->tokens_per_s[r] = n / (seconds() - begin);
+            m->tokens_per_s[r] = n / (cli_seconds() - begin);
         }
     }
     qsort(m->tokens_per_s, (size_t)b->set.n_rep, sizeof(double), compare_doubles);
@@ -187,9 +179,9 @@ static int measure_decode(struct bench *b, int32_t n_seq, int32_t depth)
         st = decode(s, b, n_seq, depth, n < 8 ? n : 8, &err); /* warm-up */
     }
     for (int32_t r = 0; !st && r < b->set.n_rep; r++) {
-        const double begin = seconds();
+        const double begin = cli_seconds();
         st = decode(s, b, n_seq, depth, n, &err);
-        m->tokens_per_s[r] = (double)n * n_seq / (seconds() - begin);
+        m->tokens_per_s[r] = (double)n * n_seq / (cli_seconds() - begin);
     }
     if (st) {
         code = cli_fail_status(&err);
@@ -393,8 +385,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
          NULL},
         {'r', "repetitions", "N", CLI_INT, &b.set.n_rep, "repetitions, after a warm-up (5)", 1,
          1000, NULL},
-        {0, "format", "FORMAT", CLI_CHOICE, &format, "form of the result (md)", 0, 0,
-         format_names},
+        {0, "format", "FORMAT", CLI_CHOICE, &format, "form of the result (md)", 0, 0, format_names},
         {0}};
     int code;
     if (!cli_parse(cmd, options, &common, argc, argv, NULL, &code)) {
@@ -417,9 +408,9 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
         return code;
     }
     common.many_tokens = (int64_t)b.set.n_new * b.set.n_rep >= CLI_MANY_TOKENS; /* as generate */
-    const double begin = seconds();
+    const double begin = cli_seconds();
     code = cli_open(&common, &b.model, NULL);
-    b.load_ms = 1e3 * (seconds() - begin);
+    b.load_ms = 1e3 * (cli_seconds() - begin);
     if (code) {
         goto done;
     }

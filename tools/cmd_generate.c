@@ -320,12 +320,12 @@ static int run_job(struct generate_job *job)
     if (!code) {
         code = choose_seed(&g->params.seed);
     }
-    const double begin = generate_now();
+    const double begin = cli_seconds();
     if (!code) {
         job->common.many_tokens = (int64_t)g->params.n_new * job->n_samples >= CLI_MANY_TOKENS;
         code = cli_open(&job->common, &g->model, &g->tokenizer);
     }
-    g->load_s = generate_now() - begin;
+    g->load_s = cli_seconds() - begin;
     if (!code) {
         code = parse_token_options(job);
     }

@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Limits within which the library's rows are bitwise what they are alone. */
 #define MOST_ROWS 32
@@ -23,13 +22,6 @@ struct gen_slot {                      /* a sequence of the session */
     gpt2c_token tok[MOST_ROWS_OF_SEQ]; /* to evaluate: the newest token, then guesses */
     int32_t n_rows;
 };
-
-double generate_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -157,7 +149,7 @@ static enum gen_finish judge(const struct generator *g, const struct gen_sample 
     if (n_evaluated(s) >= g->n_ctx && g->params.overflow != GEN_SLIDE) {
         return GEN_CONTEXT;
     }
-    if (g->params.max_time > 0 && generate_now() - g->begin >= g->params.max_time) {
+    if (g->params.max_time > 0 && cli_seconds() - g->begin >= g->params.max_time) {
         return GEN_TIME;
     }
     return GEN_RUNNING;
@@ -207,7 +199,7 @@ static int fail_eval(const gpt2c_error *err)
 /* Evaluates tok [n_tok] as the whole of a sequence; its logits go to g->first_logits. */
 static int prefill(struct generator *g, int32_t seq, const gpt2c_token *tok, size_t n_tok)
 {
-    const double begin = generate_now();
+    const double begin = cli_seconds();
     const gpt2c_span span = {.seq = seq, .tok = tok, .n_tok = (int32_t)n_tok, .n_logits = 1};
     gpt2c_error err;
     g->first_prompt = NULL;
@@ -217,7 +209,7 @@ static int prefill(struct generator *g, int32_t seq, const gpt2c_token *tok, siz
     }
     memcpy(g->first_logits, gpt2c_session_logits(g->session, 0),
            (size_t)g->n_vocab * sizeof *g->first_logits);
-    g->prefill_s += generate_now() - begin;
+    g->prefill_s += cli_seconds() - begin;
     g->n_prefilled += n_tok;
     return EXIT_OK;
 }
@@ -379,7 +371,7 @@ static int step(struct generator *g)
         plan_rows(g, slot, most);
         spans[n_spans++] = (gpt2c_span){seq, slot->tok, slot->n_rows, slot->n_rows};
     }
-    const double begin = generate_now();
+    const double begin = cli_seconds();
     gpt2c_error err;
     if (n_spans > 0 && gpt2c_session_eval_batch(g->session, spans, n_spans, &err)) {
         return fail_eval(&err);
@@ -393,7 +385,7 @@ static int step(struct generator *g)
         row += spans[i].n_tok;
     }
     const int code = rewind_slots(g, spans, n_spans); /* ends the life of the rows */
-    g->decode_s += generate_now() - begin;
+    g->decode_s += cli_seconds() - begin;
     return code;
 }
 
@@ -403,7 +395,7 @@ int generate_run(struct generator *g, struct gen_sample *samples, size_t n_sampl
     size_t next = 0;
     size_t n_done = 0;
     int code = EXIT_OK;
-    g->begin = generate_now();
+    g->begin = cli_seconds();
     while (!code && n_done < n_samples) {
         int32_t n_active = 0;
         for (int32_t seq = 0; !code && seq < g->n_seq; seq++) {

@@ -68,7 +68,6 @@ struct generator {
     size_t n_prefilled, n_decoded; /* tokens */
 };
 
-double generate_now(void); /* seconds on a clock that does not jump */
 
 /* Makes the session and the sampler for prompts of up to `longest` tokens and n_samples samples.
  * g->model, tokenizer and params are set. Returns an exit code. */

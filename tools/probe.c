@@ -2,12 +2,13 @@
  * it on server parts), arithmetic peak by independent chains in registers. */
 #include "probe.h"
 
+#include "cli.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
@@ -15,13 +16,6 @@
 #endif
 
 #define BUFFER_BYTES ((size_t)400 << 20) /* far more than any cache */
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- one measurement on several threads ------------------------------------------------------ */
 
@@ -38,9 +32,9 @@ static void *job_main(void *arg)
 {
     struct job *job = arg;
     pthread_barrier_wait(job->start);
-    job->begin = seconds();
+    job->begin = cli_seconds();
     job->fn(job);
-    job->end = seconds();
+    job->end = cli_seconds();
     return NULL;
 }
 
